@@ -92,7 +92,7 @@ def judge_controls(csv_text: str, as_of: datetime, parameters: Parameters | None
             verdicts += verdicts_on_row(row, line, as_of, limits)
         line = reader.line_num + 1  # a row begins after the last line of the one before
     if in_china:  # accounts there have no root credentials
-        verdicts = [one for one in verdicts if one.control not in ROOT_CONTROLS]
+        verdicts = [verdict for verdict in verdicts if verdict.control not in ROOT_CONTROLS]
         verdicts += [Verdict(control, None, "user", "not_applicable", None) for control in ROOT_CONTROLS]
     elif any_row and not any_root:
         verdicts += [Verdict(control, None, "user", "not_checked", None) for control in ROOT_CONTROLS]
@@ -226,11 +226,11 @@ def age_is(
     return None
 
 
-def key_made(row: Row, key: str, as_of: datetime) -> tuple[datetime | None, datetime]:
+def key_creation(row: Row, key: str, as_of: datetime) -> tuple[datetime | None, datetime]:
     """Return when a key was made: not before the first instant (None: unknown), not after the second."""
-    made = time(row, f"{key}_last_rotated")
-    if made is not None:
-        return made, made
+    created = time(row, f"{key}_last_rotated")
+    if created is not None:
+        return created, created
     used = time(row, f"{key}_last_used_date")
     latest = as_of
     if used is not None and used <= as_of + GRANULARITY:
@@ -244,11 +244,11 @@ def key_made(row: Row, key: str, as_of: datetime) -> tuple[datetime | None, date
 
 def user_is_later(row: Row, as_of: datetime) -> bool:
     """Tell whether an IAM user was created after the reference instant; an account never counts as such."""
-    created = user_made(row)
+    created = user_creation(row)
     return not is_root(row) and created is not None and created > as_of
 
 
-def user_made(row: Row) -> datetime | None:
+def user_creation(row: Row) -> datetime | None:
     """Return when the user was created."""
     return time(row, "user_creation_time")
 
@@ -261,7 +261,9 @@ def user_status(row: Row, as_of: datetime, fails: bool | None) -> str:
 def slot_status(row: Row, slot: str, as_of: datetime, fails: bool | None) -> str:
     """Return the status of a key or certificate, given what a rule says of one that is active."""
     # Root's account included: in one that did not exist there was no certificate.
-    if any(made is not None and made > as_of for made in (time(row, f"{slot}_last_rotated"), user_made(row))):
+    if any(
+        created is not None and created > as_of for created in (time(row, f"{slot}_last_rotated"), user_creation(row))
+    ):
         return "not_applicable"
     # An unreadable flag is reported as such, whatever the rule may know.
     return "not_checked" if flag(row, f"{slot}_active") is None else status_of(fails)
@@ -334,22 +336,22 @@ def key_statuses(row: Row, key: str, as_of: datetime, limits: Parameters) -> lis
 def key_useless(row: Row, key: str, as_of: datetime, limits: Limits) -> bool | None:
     """Tell whether an active key is as old as the limit, or was never used."""
     limit = limits["max_idle_days"] * DAY
-    old = age_is(lambda age: age >= limit, *key_made(row, key, as_of), as_of)
+    old = age_is(lambda age: age >= limit, *key_creation(row, key, as_of), as_of)
     return kleene_or(old, never_used(row, key, as_of))
 
 
 def key_too_old(row: Row, key: str, as_of: datetime, limits: Limits) -> bool | None:
     """Tell whether an active key was made too long ago; exactly at the limit is in time."""
     limit = limits["max_age_days"] * DAY
-    return age_is(lambda age: age > limit, *key_made(row, key, as_of), as_of)
+    return age_is(lambda age: age > limit, *key_creation(row, key, as_of), as_of)
 
 
 def key_initial(row: Row, key: str, as_of: datetime, limits: Limits) -> bool | None:
     """Tell whether an active key came with its console user and was never used."""
-    made, user_made = time(row, f"{key}_last_rotated"), time(row, "user_creation_time")
+    created, user_created = time(row, f"{key}_last_rotated"), time(row, "user_creation_time")
     together = None
-    if made is not None and user_made is not None:
-        together = abs(made - user_made) <= timedelta(minutes=limits["together_minutes"])
+    if created is not None and user_created is not None:
+        together = abs(created - user_created) <= timedelta(minutes=limits["together_minutes"])
     return kleene_and(flag(row, "password_enabled"), together, never_used(row, key, as_of))
 
 
@@ -370,8 +372,8 @@ def certificate_statuses(row: Row, as_of: datetime, limits: Limits) -> list[tupl
 def certificate_fails(row: Row, slot: str, as_of: datetime, limits: Limits) -> bool | None:
     """Tell whether a certificate is active and as old as the limit."""
     limit = limits["max_age_days"] * DAY
-    made = time(row, f"{slot}_last_rotated")
-    earliest, latest = (user_made(row), as_of) if made is None else (made, made)
+    created = time(row, f"{slot}_last_rotated")
+    earliest, latest = (user_creation(row), as_of) if created is None else (created, created)
     return kleene_and(flag(row, f"{slot}_active"), age_is(lambda age: age >= limit, earliest, latest, as_of))
 
 
@@ -431,9 +433,9 @@ def user_statuses(row: Row, as_of: datetime) -> list[tuple[str, str, str]]:
 
 def active_then(row: Row, key: str, as_of: datetime) -> bool | None:
     """Tell whether a slot held an active key at the reference instant."""
-    made = time(row, f"{key}_last_rotated")
+    created = time(row, f"{key}_last_rotated")
     # What the slot held before a key made later is not known, whatever became of that key.
-    return None if made is not None and made > as_of else flag(row, f"{key}_active")
+    return None if created is not None and created > as_of else flag(row, f"{key}_active")
 
 
 # Root
@@ -488,8 +490,8 @@ def root_has_password(row: Row) -> bool | None:
 
 def key_there(row: Row, key: str, as_of: datetime) -> bool | None:
     """Tell whether a slot held a key, active or not: a date shows one, and only a sentinel shows that there is none."""
-    made = time(row, f"{key}_last_rotated")
-    if made is not None and made > as_of:
+    created = time(row, f"{key}_last_rotated")
+    if created is not None and created > as_of:
         return None
     if holds_text(row, f"{key}_last_rotated") or holds_text(row, f"{key}_last_used_date"):
         return True

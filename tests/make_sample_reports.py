@@ -43,7 +43,7 @@ def at(text: str) -> datetime:
 class Life:
     """Something that is made, used at times (or every so many days), perhaps switched off, and on again, or removed."""
 
-    made: str
+    created: str
     uses: tuple[str, ...] = ()
     every: int = 0
     until: str = "9999-12-31"
@@ -55,22 +55,22 @@ class Life:
     service: str = "ec2"
 
     def shown(self, now: datetime) -> bool:
-        return at(self.made) <= now < at(self.gone)
+        return at(self.created) <= now < at(self.gone)
 
     def last_use(self, now: datetime) -> datetime | None:
         """Return the last use up to `now`; of regular use, the last multiple of its rhythm."""
         end = min(now, at(self.until))
         uses = [at(use) for use in self.uses if at(use) <= now]
-        if self.every and end >= at(self.made):
+        if self.every and end >= at(self.created):
             rhythm = timedelta(days=self.every)
-            uses.append(at(self.made) + (end - at(self.made)) // rhythm * rhythm)
+            uses.append(at(self.created) + (end - at(self.created)) // rhythm * rhythm)
         return max(uses, default=None)
 
 
 @dataclass(frozen=True)
 class User:
     name: str
-    made: str
+    created: str
     keys: tuple[Life, ...] = ()
     passwords: tuple[Life, ...] = ()
     mfa_since: str = "9999-12-31"
@@ -83,7 +83,7 @@ class User:
 @dataclass(frozen=True)
 class Account:
     number: str
-    made: str
+    created: str
     users: tuple[User, ...]
     partition: str = "aws"
     region: str = "us-east-1"
@@ -114,9 +114,9 @@ def key_cells(keys: tuple[Life, ...], now: datetime) -> list[str]:
             continue
         used = key.last_use(now)
         minute = used and used.replace(second=0)
-        place = [key.region, key.service] if used else [NA, NA]
+        region_and_service = [key.region, key.service] if used else [NA, NA]
         active = now < at(key.off) or now >= at(key.on)
-        cells += ["true" if active else "false", stamp(at(key.made), now), stamp(minute, now), *place]
+        cells += ["true" if active else "false", stamp(at(key.created), now), stamp(minute, now), *region_and_service]
     return cells
 
 
@@ -125,14 +125,14 @@ def user_row(user: User, account: Account, now: datetime) -> list[str]:
     # AWS goes on showing a removed password's last use, and a new password the last use of the one before.
     used = max((use for life in user.passwords if (use := life.last_use(now))), default=None)
     if password:
-        end = at(password.made) + timedelta(days=account.expiry_days) if account.expiry_days else None
-        passwords = ["true", stamp(used, now, NEVER), stamp(at(password.made), now), stamp(end, now)]
+        end = at(password.created) + timedelta(days=account.expiry_days) if account.expiry_days else None
+        passwords = ["true", stamp(used, now, NEVER), stamp(at(password.created), now), stamp(end, now)]
     else:
         passwords = ["false", stamp(used, now), NA, NA]
     return [
         user.name,
         f"arn:{account.partition}:iam::{account.number}:user{user.path}{user.name}",
-        stamp(at(user.made), now),
+        stamp(at(user.created), now),
         *passwords,
         "true" if at(user.mfa_since) <= now < at(user.mfa_until) else "false",
         *key_cells(user.keys, now),
@@ -147,14 +147,14 @@ def root_row(account: Account, now: datetime) -> list[str]:
     if old:
         passwords = [OLD, used, OLD, OLD]
     elif account.root_password:
-        passwords = ["true", used, stamp(at(account.made), now), OLD]
+        passwords = ["true", used, stamp(at(account.created), now), OLD]
     else:
         passwords = ["false", NA, NA, OLD]
     arn = f"arn:{account.partition}:iam::{account.number}:root"
     return [
         "<root_account>",
         arn,
-        stamp(at(account.made), now),
+        stamp(at(account.created), now),
         *passwords,
         "true" if account.root_mfa else "false",
         *key_cells(account.root_keys, now),
@@ -167,12 +167,12 @@ def root_row(account: Account, now: datetime) -> list[str]:
 def report(account: Account, now: datetime, *, last_use_columns: bool = True) -> str:
     """Return an account's report at `now` as AWS writes it: root first, users by name, no newline at the end."""
     users = sorted(
-        (user for user in account.users if at(user.made) <= now < at(user.gone)), key=lambda user: user.name.lower()
+        (user for user in account.users if at(user.created) <= now < at(user.gone)), key=lambda user: user.name.lower()
     )
     rows = [COLUMNS.split(","), root_row(account, now), *(user_row(user, account, now) for user in users)]
     keep = [last_use_columns or not ("access_key" in c and "_last_used_" in c) for c in rows[0]]
     return "\n".join(
-        ",".join(f'"{cell}"' if "," in cell else cell for cell, kept in zip(row, keep, strict=True) if kept)
+        ",".join(f'"{cell}"' if "," in cell else cell for cell, is_kept in zip(row, keep, strict=True) if is_kept)
         for row in rows
     )
 
@@ -349,23 +349,23 @@ LEGACY = Account(
 
 def files() -> dict[str, str]:
     """Return the content of every report by its name."""
-    made = {
+    contents = {
         f"{now:%Y-%m-%d}/credentialReport_{account.number}.csv": report(account, now)
         for now in SNAPSHOTS
         for account in (PRODUCTION, DEVELOPMENT, GOVERNMENT)
     }
-    made[f"{SNAPSHOTS[-1]:%Y-%m-%d}/credentialReport_{IN_ORDER.number}.csv"] = report(IN_ORDER, SNAPSHOTS[-1])
+    contents[f"{SNAPSHOTS[-1]:%Y-%m-%d}/credentialReport_{IN_ORDER.number}.csv"] = report(IN_ORDER, SNAPSHOTS[-1])
     now = datetime(2026, 10, 31, 7, 12, 44, tzinfo=UTC)
     envelope = {
         "Content": base64.b64encode(report(TRAINING, now).encode()).decode(),
         "ReportFormat": "text/csv",
         "GeneratedTime": now.isoformat(),
     }
-    made["cli/get-credential-report.json"] = json.dumps(envelope, indent=4) + "\n"
-    made["legacy/status_reports_2015-03-01T10-00-00+00-00.csv"] = report(
+    contents["cli/get-credential-report.json"] = json.dumps(envelope, indent=4) + "\n"
+    contents["legacy/status_reports_2015-03-01T10-00-00+00-00.csv"] = report(
         LEGACY, datetime(2015, 3, 1, 10, tzinfo=UTC), last_use_columns=False
     )
-    return made
+    return contents
 
 
 def main(folder: Path) -> None:

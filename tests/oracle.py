@@ -90,11 +90,11 @@ def judge_row(row: dict[str, str], line: int, as_of: datetime, max_idle_days: in
     if user == "<root_account>" or ROOT_ARN.fullmatch(row.get("arn", "")):
         return []
     verdicts = []
-    for credential, active_column, used_column, made_column in SLOTS:
+    for credential, active_column, used_column, created_column in SLOTS:
         active = row.get(active_column, "").lower()
         if active == "false":
             continue
-        status, basis, reason = judge_slot(row, credential, active, used_column, made_column, as_of, max_idle_days)
+        status, basis, reason = judge_slot(row, credential, active, used_column, created_column, as_of, max_idle_days)
         basis_time = read_time(row.get(basis)) if basis else None
         idle_days = None if basis_time is None else max(0, (as_of - basis_time) // DAY)
         verdicts.append(Verdict(user, credential, status, basis, basis_time, idle_days, reason, line))
@@ -106,19 +106,19 @@ def judge_slot(
     credential: str,
     active: str,
     used_column: str,
-    made_column: str,
+    created_column: str,
     as_of: datetime,
     max_idle_days: int,
 ) -> tuple[str, str | None, str]:
     """Return status, basis and reason of a credential that is active or may be."""
-    made, user_made = read_time(row.get(made_column)), read_time(row.get("user_creation_time"))
-    key_made_later = credential != "password" and made is not None and made > as_of
-    if key_made_later or (user_made is not None and user_made > as_of):
+    created, user_created = read_time(row.get(created_column)), read_time(row.get("user_creation_time"))
+    key_created_later = credential != "password" and created is not None and created > as_of
+    if key_created_later or (user_created is not None and user_created > as_of):
         return "not_applicable", None, "created_after_as_of"
     if active != "true":
         return "not_checked", None, "active_unknown"
 
-    earliest_column, latest, reason = evidence(row, credential, used_column, made_column, as_of)
+    earliest_column, latest, reason = evidence(row, credential, used_column, created_column, as_of)
     earliest = read_time(row.get(earliest_column))
     basis = earliest_column if earliest is not None else None
     limit = max_idle_days * DAY
@@ -130,19 +130,19 @@ def judge_slot(
 
 
 def evidence(
-    row: dict[str, str], credential: str, used_column: str, made_column: str, as_of: datetime
+    row: dict[str, str], credential: str, used_column: str, created_column: str, as_of: datetime
 ) -> tuple[str, datetime, str]:
     """Return since when a credential may lie idle: the column of the earliest instant, the latest instant, and why."""
     used_cell = row.get(used_column)
-    used, made = read_time(used_cell), read_time(row.get(made_column))
+    used, created = read_time(used_cell), read_time(row.get(created_column))
     if used is not None and used <= as_of + GRANULARITY:
         return used_column, used, "last_used"
     # A password's last change does not bound its use: the one before it may have been used and its use forgotten.
-    bound = "user_creation_time" if credential == "password" else made_column
+    bound = "user_creation_time" if credential == "password" else created_column
     if used is not None:
         return bound, as_of, "used_after_as_of"
     if used_cell is None or used_cell.lower() not in {"n/a", "no_information"}:
         return bound, as_of, "last_use_unknown"
-    if made is not None and made <= as_of:
-        return made_column, made, "never_used"
+    if created is not None and created <= as_of:
+        return created_column, created, "never_used"
     return "user_creation_time", as_of, "age_unknown"

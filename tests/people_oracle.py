@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 
 @dataclass(frozen=True)
-class Held:
+class Credential:
     """A credential: its slot, whether it is active, and its last use; None: never, "unknown": not in the report."""
 
     slot: str
@@ -24,7 +24,7 @@ class User:
 
     account: str
     name: str
-    held: tuple[Held, ...] = ()
+    credentials: tuple[Credential, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,24 @@ def fits(user: User, rows: list[Row]) -> list[Row]:
 
 def distinct(rows: list[Row]) -> list[Row]:
     """Return rows, those that say the same once."""
-    seen, kept = set(), []
+    keys, different = set(), []
     for row in rows:
         key = (row.user.casefold(), row.email.casefold(), row.last_day)
-        if key not in seen:
-            seen.add(key)
-            kept.append(row)
-    return kept
+        if key not in keys:
+            keys.add(key)
+            different.append(row)
+    return different
 
 
 def status_of(user: User, row: Row, users: list[User], rows: list[Row]) -> str:
     """Return the status of a user and a row that fits."""
     if len(fits(user, rows)) > 1:
         return "several_people"
-    names = {other.name.casefold() for other in users if other.account == user.account and row in fits(other, rows)}
+    names = {
+        neighbour.name.casefold()
+        for neighbour in users
+        if neighbour.account == user.account and row in fits(neighbour, rows)
+    }
     return "several_users" if len(names) > 1 else "matched"
 
 
@@ -75,16 +79,16 @@ def pairs(
     users: list[User], rows: list[Row], *, with_others: bool
 ) -> set[tuple[int | None, str | None, str | None, str]]:
     """Return line, account, user and status of what a table of a list has."""
-    found: set[tuple[int | None, str | None, str | None, str]] = set()
+    matches: set[tuple[int | None, str | None, str | None, str]] = set()
     for user in users:
-        mine = fits(user, rows)
-        found |= {(row.line, user.account, user.name, status_of(user, row, users, rows)) for row in mine}
-        if not mine and with_others:
-            found.add((None, user.account, user.name, "not_in_list"))
+        fitting_rows = fits(user, rows)
+        matches |= {(row.line, user.account, user.name, status_of(user, row, users, rows)) for row in fitting_rows}
+        if not fitting_rows and with_others:
+            matches.add((None, user.account, user.name, "not_in_list"))
     for row in rows:
         if not any(row in fits(user, rows) for user in users):
-            found.add((row.line, None, None, "no_user"))
-    return found
+            matches.add((row.line, None, None, "no_user"))
+    return matches
 
 
 def left_at(row: Row) -> datetime:
@@ -94,31 +98,31 @@ def left_at(row: Row) -> datetime:
     return midnight + timedelta(days=1) - timedelta(microseconds=1)
 
 
-def used_after(held: Held, row: Row, captured: datetime) -> bool | None:
+def used_after(credential: Credential, row: Row, captured: datetime) -> bool | None:
     """Return whether a credential was used after the last day; None: the report does not tell."""
-    if isinstance(held.used, datetime) and held.used > left_at(row):
+    if isinstance(credential.used, datetime) and credential.used > left_at(row):
         return True
-    if held.used == "unknown" or captured < left_at(row):
+    if credential.used == "unknown" or captured < left_at(row):
         return None
     return False
 
 
 def verdict(
-    user: User, held: Held, users: list[User], rows: list[Row], as_of: datetime, captured: datetime
+    user: User, credential: Credential, users: list[User], rows: list[Row], as_of: datetime, captured: datetime
 ) -> tuple[str, str]:
     """Return the status and the message of an active credential."""
-    mine = fits(user, rows)
-    if not mine:
+    fitting_rows = fits(user, rows)
+    if not fitting_rows:
         return "pass", "its user is not in the list of leavers"
-    if any(status_of(user, row, users, rows) != "matched" for row in mine):
+    if any(status_of(user, row, users, rows) != "matched" for row in fitting_rows):
         return (
             "not_checked",
             "not known whether its user left: no clear match in the list of leavers",
         )
-    (row,) = mine
+    (row,) = fitting_rows
     if left_at(row) > as_of:
         return "pass", f"its user leaves on {row.last_day}"
     words = {None: "not known whether it was used after that", False: "not used after that"}
-    used = used_after(held, row, captured)
-    how = f"used after that, last on {held.used:%Y-%m-%d}" if used else words[used]
+    used = used_after(credential, row, captured)
+    how = f"used after that, last on {credential.used:%Y-%m-%d}" if used else words[used]
     return "fail", f"its user left on {row.last_day}; {how}"

@@ -48,7 +48,7 @@ __all__ = [
 
 JUDGE: Final = "analyzer.batch.Judging.of"
 """The function that judges the reports of a batch, by the name under which a test can put another in its place."""
-_ONE_GO: Final = 1 << 40
+_ALL_AT_ONCE: Final = 1 << 40
 """Bytes of a batch that holds everything."""
 
 
@@ -65,11 +65,11 @@ class Audit(Summary):
     @classmethod
     def of(cls, summary: Summary, frames: Mapping[str, pd.DataFrame]) -> Audit:
         """Return an audit of these tables."""
-        place = {(one.control.id, one.requirement): n for n, one in enumerate(summary.checklist.checks)}
-        found = frames["findings"]
-        requirements = found["requirement"].astype("object").where(found["requirement"].notna(), None)
-        chosen = [place[key] for key in zip(found["control"], requirements, strict=True)]
-        findings = found.assign(chosen=pd.Series(chosen, dtype="int64"))
+        positions = {(check.control.id, check.requirement): n for n, check in enumerate(summary.checklist.checks)}
+        frame = frames["findings"]
+        requirements = frame["requirement"].astype("object").where(frame["requirement"].notna(), None)
+        chosen = [positions[key] for key in zip(frame["control"], requirements, strict=True)]
+        findings = frame.assign(chosen=pd.Series(chosen, dtype="int64"))
         tables = TablesInMemory({name: to_arrow(frames[name], schema) for name, schema in TABLES.items()})
         whole: dict[str, Any] = {**frames, "findings": findings}
         return cls(
@@ -106,11 +106,11 @@ class Audit(Summary):
 class InBatches(NamedTuple):
     """An audit in batches, and the tables that it wrote."""
 
-    told: Audit
+    audit: Audit
     tables: dict[str, pa.Table]
 
 
-class _Kept:
+class _MemoryWriter:
     """Keeps judged tables in memory, where the program writes them."""
 
     def __init__(self) -> None:
@@ -122,10 +122,10 @@ class _Kept:
 
     def put(self, tables: Mapping[str, pa.Table]) -> None:
         for name, table in tables.items():
-            self.kept[name].append(table)
+            self.written[name].append(table)
 
     def restart(self) -> None:
-        self.kept: dict[str, list[pa.Table]] = {name: [schema.empty_table()] for name, schema in TABLES.items()}
+        self.written: dict[str, list[pa.Table]] = {name: [schema.empty_table()] for name, schema in TABLES.items()}
 
     def close(self, written: Sequence[Any]) -> list[Any]:  # noqa: ARG002
         return []
@@ -138,14 +138,14 @@ def audit(paths: Sequence[str], settings: Settings, *, progress: Progress = SILE
     """Audit the reports under `paths` in one batch; nothing is written."""
     with tempfile.TemporaryDirectory() as folder:
         looking = Looking(Spool(f"{folder}/reports"), settings.account_id, captured_at=settings.captured_at)
-        road, kept = pipeline.Road(looking, map, _ONE_GO, progress), _Kept()
-        summary = pipeline.judge_reports(road, road.survey(paths), settings, kept).summary
-        return Audit.of(summary, {name: stacked(tables) for name, tables in kept.kept.items()})
+        road, writer = pipeline.Road(looking, map, _ALL_AT_ONCE, progress), _MemoryWriter()
+        summary = pipeline.judge_reports(road, road.survey(paths), settings, writer).summary
+        return Audit.of(summary, {name: stacked(tables) for name, tables in writer.written.items()})
 
 
 def opened(folder: Path | str) -> Audit:
     """Return the audit whose evidence set stands in a folder."""
-    return _read(folder).told
+    return _read(folder).audit
 
 
 def audit_in_batches(
@@ -154,12 +154,12 @@ def audit_in_batches(
     out: Path,
     *,
     batch: int = 1,
-    wanted: Sequence[str] = tuple(TABLES),
+    table_names: Sequence[str] = tuple(TABLES),
     formats: Sequence[str] = ("parquet",),
 ) -> InBatches:
-    """Audit in batches of about so many bytes, and leave the tables `wanted`, and the formats, in the folder `out`."""
+    """Audit in batches of about so many bytes, and leave tables (`table_names`) and formats in the folder `out`."""
     where = pipeline.Engine(batch=batch)
-    pipeline.audit(paths, settings, str(out), formats=formats, tables=wanted, where=where)
+    pipeline.audit(paths, settings, str(out), formats=formats, tables=table_names, where=where)
     return _read(out)
 
 
@@ -170,13 +170,13 @@ def audit_on_engine(
     run: Map,
     *,
     batch: int | None = None,
-    wanted: Sequence[str] = tuple(TABLES),
+    table_names: Sequence[str] = tuple(TABLES),
     formats: Sequence[str] = ("parquet",),
     progress: Progress = SILENT,
 ) -> InBatches:
-    """Audit by means of an engine, and leave the tables `wanted`, and the formats, at `out`: a path or a URL."""
+    """Audit by means of an engine, and leave the tables `table_names`, and the formats, at `out`: a path or a URL."""
     where = pipeline.Engine("dask", batch=batch, run=run)
-    pipeline.audit(paths, settings, str(out), formats=formats, tables=wanted, where=where, progress=progress)
+    pipeline.audit(paths, settings, str(out), formats=formats, tables=table_names, where=where, progress=progress)
     return _read(out)
 
 

@@ -60,10 +60,10 @@ SLOW: Final = frozenset(
 
 def leave_out(items: Sequence[pytest.Item]) -> None:
     """Mark as slow what the gate leaves out."""
-    seen: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for item in items:
         name = item.nodeid.removeprefix("tests/").partition("[")[0]
-        number = seen[name] = seen.get(name, -1) + 1
+        number = numbers[name] = numbers.get(name, -1) + 1
         if name in SLOW or number % EVERY.get(name, 1):
             item.add_marker(pytest.mark.slow)
 

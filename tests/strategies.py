@@ -61,7 +61,7 @@ TIME_COLUMNS = (
     "password_last_used",
     "password_last_changed",
     "password_next_rotation",
-    *(f"access_key_{n}_last_{what}" for n in (1, 2) for what in ("rotated", "used_date")),
+    *(f"access_key_{n}_last_{suffix}" for n in (1, 2) for suffix in ("rotated", "used_date")),
     *(f"cert_{n}_last_rotated" for n in (1, 2)),
 )
 
@@ -260,12 +260,12 @@ def consistent_times(draw: st.DrawFn, as_of: datetime, limit: int) -> dict[str, 
     order = draw(st.permutations(range(1, 7)))
     slots = [("password_last_changed", "password_last_used", "no_information")]
     slots += [(f"access_key_{n}_last_rotated", f"access_key_{n}_last_used_date", "N/A") for n in (1, 2)]
-    for i, (made, used, never) in enumerate(slots):
+    for i, (created, used, never) in enumerate(slots):
         first, second = sorted(order[2 * i : 2 * i + 2])
-        cells[made] = texts[first]
+        cells[created] = texts[first]
         cells[used] = never if draw(st.integers(0, 2)) == 0 else texts[second]
         if draw(st.integers(0, 7)) == 0:  # a hole in the evidence is not a contradiction in it
-            cells[draw(st.sampled_from([made, used]))] = draw(
+            cells[draw(st.sampled_from([created, used]))] = draw(
                 st.sampled_from(["", "not_supported", *GARBAGE_TIMES[:5]])
             )
     return cells
@@ -281,10 +281,10 @@ def users(draw: st.DrawFn, name: str, prefix: str, as_of: datetime, limit: int, 
     if (
         not consistent and draw(st.integers(0, 3)) == 0
     ):  # a key that came with its user, to the second or some minutes off
-        made = draw(instants(as_of, limit)).replace(microsecond=0)
-        times["user_creation_time"] = f"{made:%Y-%m-%dT%H:%M:%SZ}"
+        created = draw(instants(as_of, limit)).replace(microsecond=0)
+        times["user_creation_time"] = f"{created:%Y-%m-%dT%H:%M:%SZ}"
         apart = timedelta(seconds=draw(st.sampled_from([0, 0, 1, 299, 300, 301, 3600])))
-        times["access_key_1_last_rotated"] = f"{made + apart:%Y-%m-%dT%H:%M:%SZ}"
+        times["access_key_1_last_rotated"] = f"{created + apart:%Y-%m-%dT%H:%M:%SZ}"
         times["access_key_1_last_used_date"] = draw(st.sampled_from(["N/A", "N/A", "", times["user_creation_time"]]))
     used = {n: times[f"access_key_{n}_last_used_date"] not in {"N/A", ""} for n in (1, 2)}
     return {
@@ -308,7 +308,7 @@ def roots(draw: st.DrawFn, prefix: str, as_of: datetime, limit: int, style: str)
         "arn": f"{prefix}:root",
         **times,
         **{column: draw(st.sampled_from(["true", "false", "false"])) for column in FLAG_COLUMNS},
-        **{f"access_key_{n}_last_used_{what}": "N/A" for n in (1, 2) for what in ("region", "service")},
+        **{f"access_key_{n}_last_used_{suffix}": "N/A" for n in (1, 2) for suffix in ("region", "service")},
         "password_next_rotation": "not_supported",
         "additional_credentials_info": "",
         **old,

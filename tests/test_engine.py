@@ -51,7 +51,7 @@ def test_reports_and_evidence_may_be_at_urls(tmp_path: Path) -> None:
         "memory://evidence",
         by_itself,
         batch=1,
-        wanted=("findings",),
+        table_names=("findings",),
         formats=("parquet", "excel", "charts"),
     )
     files = memory.find("/evidence")
@@ -77,7 +77,7 @@ def test_parts_that_are_not_to_be_seen_here_are_an_error(tmp_path: Path) -> None
             part.unlink()
 
     with pytest.raises(OutputError, match="1 of 5 parts that workers wrote are not visible"):
-        audit_on_engine(paths, Settings(as_of=AS_OF), tmp_path / "out", elsewhere, batch=1, wanted=("findings",))
+        audit_on_engine(paths, Settings(as_of=AS_OF), tmp_path / "out", elsewhere, batch=1, table_names=("findings",))
 
 
 def test_a_task_that_is_done_again_late_adds_nothing(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_what_is_passed_over_at_a_url_is_said(tmp_path: Path) -> None:
     write(tmp_path / "in/.hidden.csv", "x")
     write(tmp_path / "empty/notes.txt", "x")
     urls = [f"file://{tmp_path}/{name}" for name in ("in", "empty")]
-    told, _ = audit_on_engine(urls, Settings(as_of=AS_OF), tmp_path / "out", by_itself, wanted=("issues",))
+    told, _ = audit_on_engine(urls, Settings(as_of=AS_OF), tmp_path / "out", by_itself, table_names=("issues",))
     assert told.exit_code == 3
     found = dict(zip(told.issues["code"], told.issues["source"], strict=True))
     assert found["not_followed"] == f"{urls[0]}/.hidden.csv"
@@ -131,7 +131,7 @@ def test_a_url_keeps_nothing_of_a_run_that_failed(tmp_path: Path) -> None:
     place = f"file://{tmp_path}/out"
 
     def run(settings: Settings, to: str) -> Audit:
-        return audit_on_engine([str(tmp_path / "in")], settings, to, by_itself, batch=1).told
+        return audit_on_engine([str(tmp_path / "in")], settings, to, by_itself, batch=1).audit
 
     with pytest.raises(InputError, match=r"undated\.csv"):
         run(Settings(), place)
@@ -191,7 +191,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
         # Data at fault is said as it is on one machine.
         write(tmp_path / "undated/a.csv", csv_of(user("auditor")))
         with pytest.raises(InputError, match="the capture time of this report is not known") as error:
-            audit_on_engine([str(tmp_path / "undated")], Settings(), tmp_path / "other", run, wanted=("findings",))
+            audit_on_engine([str(tmp_path / "undated")], Settings(), tmp_path / "other", run, table_names=("findings",))
         assert "--as-of" in error.value.hint
     assert stages[:2] == [("surveying", len(accounts) + 1), ("judging", len(accounts))]
     assert sum(seen) == len(accounts)

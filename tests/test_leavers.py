@@ -25,7 +25,7 @@ from analyzer.evidence.settings import Settings
 from analyzer.rendering.pdf.of_audit import content_of_audit
 from analyzer.survey.people import PeopleLists, parse_people
 from tests.cli.running import run
-from tests.people_oracle import Held, Row, User, distinct, left_at, pairs, used_after, verdict
+from tests.people_oracle import Credential, Row, User, distinct, left_at, pairs, used_after, verdict
 from tests.reports import csv_of, key, password, root, user, write
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def of_users(users: dict[str, dict[str, tuple[str, str, bool]]]) -> tuple[dict[s
         rows = [root(account)]
         for name, (active, used, has_certificate) in names.items():
             cells = key(active=active, rotated=MADE, used=used)
-            held = [Held("access_key_1", active == "true", USES[used])]
+            held = [Credential("access_key_1", active == "true", USES[used])]
             if has_certificate:
                 cells |= {"cert_1_active": "true", "cert_1_last_rotated": MADE}
-                held.append(Held("cert_1", is_active=True, used="unknown"))
+                held.append(Credential("cert_1", is_active=True, used="unknown"))
             rows.append(user(name, account=account, **cells))
             found.append(User(account, name, tuple(held)))
         reports[account] = csv_of(*rows)
@@ -131,7 +131,7 @@ def test_the_oracle_says_the_same(
     } == {
         (one.account, one.name, held.slot): verdict(one, held, everybody, leaving, instant, CAPTURED[captured])
         for one in everybody
-        for held in one.held
+        for held in one.credentials
         if held.is_active
     }
     for row in findings:
@@ -164,7 +164,7 @@ def assert_uses(
             assert row["active_credentials"] is row["has_left"] is row["used_after"] is row["source"] is None
             continue
         (mine,) = (who for who in everybody if (who.account, who.name) == (row["account_id"], row["iam_user"]))
-        active = [held for held in mine.held if held.is_active]
+        active = [held for held in mine.credentials if held.is_active]
         assert row["active_credentials"] == len(active)
         assert row["last_used"] == max((h.used for h in active if isinstance(h.used, datetime)), default=None)
         assert row["has_left"] == (left_at(one) <= as_of)

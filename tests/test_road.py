@@ -150,9 +150,9 @@ def test_any_batches_give_what_one_batch_gives(
         out = Path(folder) / "out"
         with mock.patch.object(look, "HEAD", head):  # a short look leaves more to be corrected
             if cluster:
-                told = of(lambda: audit_on_engine(paths, settings, out, by_itself, batch=batch, wanted=wanted))
+                told = of(lambda: audit_on_engine(paths, settings, out, by_itself, batch=batch, table_names=wanted))
             else:
-                told = of(lambda: audit_in_batches(paths, settings, out, batch=batch, wanted=wanted))
+                told = of(lambda: audit_in_batches(paths, settings, out, batch=batch, table_names=wanted))
         if isinstance(whole, InputError) or isinstance(told, InputError):
             assert str(told) == str(whole)
         else:
@@ -349,7 +349,7 @@ def test_a_table_that_only_a_format_needs_is_not_left(tmp_path: Path) -> None:
     for run, name in ((audit_in_batches, "batches"), (audit_on_engine, "parts")):
         options: dict[str, Any] = {"run": by_itself} if name == "parts" else {}
         out = tmp_path / name
-        run(paths, settings, out, wanted=["issues"], formats=["excel"], **options)
+        run(paths, settings, out, table_names=["issues"], formats=["excel"], **options)
         assert {path.name for path in out.iterdir()} == {
             *("issues.parquet", "tallies.parquet", "manifest.json", "rendered.json", "workbook.xlsx")
         }

@@ -32,10 +32,10 @@ def with_blocks(command: Callable[..., int]) -> Callable[..., int]:
     ]
 
     @functools.wraps(command)
-    def run(**given: Any) -> int:  # noqa: ANN401 - options of any type
+    def run(**values: Any) -> int:  # noqa: ANN401 - options of any type
         for name, block in blocks.items():
-            given[name] = block(**{option.name: given.pop(option.name) for option in fields(block)})
-        return command(**given)
+            values[name] = block(**{option.name: values.pop(option.name) for option in fields(block)})
+        return command(**values)
 
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

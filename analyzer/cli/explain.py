@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 _WIDEST: Final = 120
 _LABEL: Final = 14
-_EXPLAIN_ONE: Final = "Explain a control: credreport controls ID"
+_HOW_TO_EXPLAIN: Final = "Explain a control: credreport controls ID"
 
 
 def list_all(checklist: Checklist) -> str:
     """Return the controls of a checklist as a table, or the requirements of its frameworks if it has any."""
     if checklist.benchmark:
         frameworks = ["\n".join(_requirements(framework)) for framework in checklist.benchmark.each]
-        return "\n\n".join([*frameworks, _EXPLAIN_ONE])
+        return "\n\n".join([*frameworks, _HOW_TO_EXPLAIN])
     rows = [
         [check.control.id, check.requirement or "-", check.severity.value, check.title] for check in checklist.checks
     ]
     lines = [f"All {len(checklist.checks)} controls", ""]
     lines += [*_aligned(["control", checklist.numbers_of.heading, "severity", "title"], rows), ""]
-    asked_for = "judged only with --all-controls or --control, or if a framework or a policy names them"
+    condition = "judged only with --all-controls or --control, or if a framework or a policy names them"
     controls = [check.control for check in checklist.checks]
     if stricter := [f"{control.id} (of {control.stricter_than})" for control in controls if control.stricter_than]:
-        lines += _wrapped(f"Stricter readings of other controls, {asked_for}: {'; '.join(stricter)}.", "")
-    if others := [control.id for control in controls if not control.by_default]:
-        lines += _wrapped(f"Also {asked_for}: {', '.join(others)}.", "")
+        lines += _wrapped(f"Stricter readings of other controls, {condition}: {'; '.join(stricter)}.", "")
+    if further_ids := [control.id for control in controls if not control.by_default]:
+        lines += _wrapped(f"Also {condition}: {', '.join(further_ids)}.", "")
     if needing_lists := [f"{control.id} ({control.needs} FILE)" for control in controls if control.needs]:
         lines += _wrapped(f"Judged only with a list: {', '.join(needing_lists)}.", "")
     lines += [f"List the {len(FRAMEWORKS)} frameworks for --benchmark: credreport controls --benchmarks"]
-    return "\n".join([*lines, _EXPLAIN_ONE])
+    return "\n".join([*lines, _HOW_TO_EXPLAIN])
 
 
 def list_frameworks() -> str:

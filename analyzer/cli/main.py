@@ -54,8 +54,8 @@ for _name, _command, _in_short in (
     app.command(_name, short_help=_in_short)(with_blocks(_command))
 
 
-def _version(*, wanted: bool) -> None:
-    if wanted:
+def _version(*, is_set: bool) -> None:
+    if is_set:
         typer.echo(f"credreport {__version__}")
         raise typer.Exit
 
@@ -65,7 +65,7 @@ def _program(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Show the version."
+            "--version", callback=lambda value: _version(is_set=value), is_eager=True, help="Show the version."
         ),
     ] = False,
 ) -> None:

@@ -105,7 +105,7 @@ def _event(row: dict[str, Any], check: Check, uid: str) -> Event:
     names = [printable(row["user"] or ""), "" if row["credential"] == "user" else row["credential"]]
     subject = " ".join(filter(None, [account, *names]))
     limit = "" if check.limit_days is None else f" The limit is {counted(check.limit_days, 'day')}."
-    place = row["source"] if row["line"] is None else f"{row['source']}:{row['line']}"
+    location = row["source"] if row["line"] is None else f"{row['source']}:{row['line']}"
     event = Event()
     event.add("uid", f"{uid}@{PROGRAM}")
     event.add("dtstamp", _second(row["as_of"]))
@@ -114,7 +114,7 @@ def _event(row: dict[str, Any], check: Check, uid: str) -> Event:
     event.add(
         "description",
         f"{check.title}: {printable(row['message'])}, as of {iso(row['as_of'])}.{limit} It passes until "
-        f"{iso(row['fails_at'])} if nothing changes.\n{printable(place)}\n{check.say(check.control.remediation)}",
+        f"{iso(row['fails_at'])} if nothing changes.\n{printable(location)}\n{check.say(check.control.remediation)}",
     )
     event.add("categories", [check.control.id])
     event.add("transp", "TRANSPARENT")

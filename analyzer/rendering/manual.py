@@ -62,10 +62,10 @@ def terms() -> list[list[str]]:
 
 def _section(topic: str, heading: str) -> str:
     """Return what stands between a heading and the next one."""
-    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", page(topic), re.MULTILINE | re.DOTALL)
-    if found is None:
+    match = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", page(topic), re.MULTILINE | re.DOTALL)
+    if match is None:
         raise KeyError(heading)
-    return found[1].strip()
+    return match[1].strip()
 
 
 def _plain(text: str) -> str:

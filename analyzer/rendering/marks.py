@@ -30,7 +30,7 @@ WITHOUT_ROW: Final = "Marks without a row"
 """The sheet with the marks that have no failure in the workbook."""
 KEY: Final = ("account", "user", "credential", "control")
 """The columns that identify a failure. In a cell of several lines, the first line counts."""
-FOUND: Final = "what was found"
+FINDING: Final = "what was found"
 """The column whose last line has the report of a failure, and the line in it."""
 BY_HAND: Final = ("comment", "management response", "due", "tick")
 """The columns that reviewers fill in."""
@@ -39,7 +39,7 @@ SIGN_OFF: Final = ("Sign-off", "Prepared by", "Date prepared", "Reviewed by", "D
 """The name of the sheet for the signatures, and the texts on it before it is filled in."""
 CARRIED_OVER: Final = "carried_over"
 """The key in rendered.json with the workbooks whose marks were carried over."""
-_WANTED: Final = "give a workbook.xlsx that credreport wrote for an audit"
+_HINT: Final = "give a workbook.xlsx that credreport wrote for an audit"
 _GONE: Final = "the check no longer fails, or it is waived"
 _NAMELESS: Final = "its row names no failure"
 _SEVERAL: Final = "several failures have this account, user, credential and control, and none has its line"
@@ -123,12 +123,12 @@ class Marks:
     def beside(self, rows: pa.Table, room: int) -> tuple[pa.Table, pa.Table]:
         """Return the first `room` rows with these marks, and the marks without a row.
 
-        `rows` are all failures, with the columns `KEY` and `FOUND`. A mark belongs to the failure with the same key. If
-        several failures have that key, it belongs to the one in the same line of the same report. The marks without a
-        row have the column `WHY` too.
+        `rows` are all failures, with the columns `KEY` and `FINDING`. A mark belongs to the failure with the same key.
+        If several failures have that key, it belongs to the one in the same line of the same report. The marks without
+        a row have the column `WHY` too.
         """
         keys = pd.DataFrame(
-            {name: _lines(rows[name], 0) for name in KEY} | {_PLACE: _lines(rows[FOUND], -1)}, dtype="str"
+            {name: _lines(rows[name], 0) for name in KEY} | {_PLACE: _lines(rows[FINDING], -1)}, dtype="str"
         )
         marks = pd.DataFrame([*self.beside_rows, *self.without_row], columns=[*KEY, _PLACE, _ALONE, *BY_HAND])
         marks = marks.astype({name: "bool" if name == _ALONE else "str" for name in marks.columns})
@@ -150,8 +150,8 @@ class Marks:
             default=_GONE,
         )
         remaining = marks.copy()
-        remaining[WHY], remaining[FOUND] = reasons, marks[_PLACE]
-        remaining = remaining.loc[~shown, [*KEY, FOUND, *BY_HAND, WHY]]
+        remaining[WHY], remaining[FINDING] = reasons, marks[_PLACE]
+        remaining = remaining.loc[~shown, [*KEY, FINDING, *BY_HAND, WHY]]
         return rows, pa.table(
             {name: pa.array([text or None for text in remaining[name]], TEXT) for name in remaining.columns}
         )
@@ -250,10 +250,10 @@ def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:
             if _is_filled_in(sheet_name)
         }
     except (CalamineError, DamagedError, BadZipFile, RuntimeError, ValueError, *DAMAGED) as error:
-        raise InputError(f"--carry-over: {name} is not a workbook: {error}", _WANTED) from error
+        raise InputError(f"--carry-over: {name} is not a workbook: {error}", _HINT) from error
     if not any(sheet.startswith(SHEET) for sheet in sheets):
         names = first_few([repr(sheet_name) for sheet_name in book.sheet_names])
-        raise InputError(f"--carry-over: {name} has no sheet {SHEET!r}; it has {names}", _WANTED)
+        raise InputError(f"--carry-over: {name} has no sheet {SHEET!r}; it has {names}", _HINT)
     return sheets
 
 
@@ -284,7 +284,7 @@ def _in_sheets(workbook: str, sheets: Mapping[str, Rows], sheet_name: str) -> It
 
 def _in_sheet(location: str, rows: Rows) -> Iterator[list[str]]:
     """Yield the cells of the known columns, row by row. The columns may be in any order, with others between them."""
-    columns = (*KEY, FOUND, *BY_HAND)
+    columns = (*KEY, FINDING, *BY_HAND)
     header = next((number for number, cells in enumerate(rows) if set(columns) <= set(cells)), None)
     if header is None:
         missing = sorted(set(columns) - {cell for cells in rows[:5] for cell in cells if isinstance(cell, str)})
@@ -331,16 +331,16 @@ class CarriedOver:
     @property
     def lines(self) -> list[str]:
         """Sentences on the number of marks that were carried over, and on those without a row."""
-        names = ", ".join(source.name for source in self.marks.sources)
-        lines = [f"Reviewers' marks in {names}: {self.beside_rows:,} carried over to the sheet {SHEET}."]
+        workbooks = ", ".join(source.name for source in self.marks.sources)
+        lines = [f"Reviewers' marks in {workbooks}: {self.beside_rows:,} carried over to the sheet {SHEET}."]
         if self.without_row:
-            named = first_few([mark.as_text for mark in self.without_row])
-            lines.append(f"{counted(len(self.without_row), 'mark')} without a row (sheet {WITHOUT_ROW}): {named}.")
+            names = first_few([mark.as_text for mark in self.without_row])
+            lines.append(f"{counted(len(self.without_row), 'mark')} without a row (sheet {WITHOUT_ROW}): {names}.")
         if self.marks.disputed:
-            named = first_few([mark.as_text for mark in self.marks.disputed])
+            names = first_few([mark.as_text for mark in self.marks.disputed])
             lines.append(
                 f"{counted(len(self.marks.disputed), 'mark')} with different texts in two workbooks; the workbook "
-                f"named last counts: {named}."
+                f"named last counts: {names}."
             )
         if self.marks.signed:
             lines.append(f"The sheet {SIGN_OFF[0]} is not carried over: sign the new workbook.")

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks WHAT`: measure, and print Markdown tables; `--help` lists what can be measured."""
+"""`python -m tests.benchmarks NAME`: measure, and print Markdown tables; `--help` lists what can be measured."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ def _audit(folder: Path, runs: int, accounts: int, users: int) -> str:
         ]
         for stage in floors.STAGES
     }
-    found = in_turn(findings | tables | floor, Path.cwd(), runs)
+    measures = in_turn(findings | tables | floor, Path.cwd(), runs)
     rows = {_same_table("findings", out / "credreport", out / name) for name in PEERS_OF_AUDIT}
     for name in TABLES:
         _same_table(name, out / "credreport-all", out / "Polars-all")
     size = sum(path.stat().st_size for path in reports.rglob("*.csv"))
-    told = f"{accounts:,} reports of {users:,} users ({size / 1e6:,.0f} MB of CSV) have {rows.pop():,} findings.\n\n"
-    parts = [table({name: found[name] for name in of}, next(iter(of))) for of in (findings | floor, tables)]
-    return told + "\n".join(parts)
+    title = f"{accounts:,} reports of {users:,} users ({size / 1e6:,.0f} MB of CSV) have {rows.pop():,} findings.\n\n"
+    parts = [table({name: measures[name] for name in of}, next(iter(of))) for of in (findings | floor, tables)]
+    return title + "\n".join(parts)
 
 
-def _same_table(name: str, one: Path, other: Path) -> int:
-    return same_rows(one / f"{name}.parquet", other / f"{name}.parquet", TABLES[name].names)
+def _same_table(name: str, own: Path, peer: Path) -> int:
+    return same_rows(own / f"{name}.parquet", peer / f"{name}.parquet", TABLES[name].names)
 
 
 def stages(folder: Path, runs: int, fleet: tuple[int, int] = LARGE, reports: int = 12) -> str:
@@ -91,16 +91,16 @@ def stages(folder: Path, runs: int, fleet: tuple[int, int] = LARGE, reports: int
 def growth(folder: Path, runs: int, fleets: Sequence[tuple[int, int]] = (LARGE, LARGER)) -> str:
     """Judge one fleet and a larger one; return the measures."""
     commands = {
-        f"{accounts:,} reports of {users:,} users, {what}": [
+        f"{accounts:,} reports of {users:,} users, {label}": [
             *(*_judge(_reports(folder, accounts, users), *controls), "--tables", "findings"),
             *("-o", str(folder / "grown")),
         ]
-        for what, controls in (("unused-credentials", UNUSED), ("all controls", ()))
+        for label, controls in (("unused-credentials", UNUSED), ("all controls", ()))
         for accounts, users in fleets[::-1]
     }
-    found = in_turn(commands, Path.cwd(), runs)
+    measures = in_turn(commands, Path.cwd(), runs)
     names = list(commands)
-    return "\n".join(table({name: found[name] for name in names[at : at + 2]}, names[at]) for at in (0, 2))
+    return "\n".join(table({name: measures[name] for name in names[at : at + 2]}, names[at]) for at in (0, 2))
 
 
 def daily(folder: Path, runs: int, fleet: tuple[int, int] = USUAL) -> str:
@@ -128,7 +128,7 @@ def _default(folder: Path, runs: int, fleet: tuple[int, int]) -> str:
 
 def year(folder: Path, runs: int, fleet: tuple[int, int] = YEARLY, days: int = A_YEAR) -> str:
     """Run every command on a folder with daily reports; return the measures."""
-    (accounts, users), found = fleet, runs_on_a_year(folder, runs, fleet, days)
+    (accounts, users), measures = fleet, runs_on_a_year(folder, runs, fleet, days)
     title = f"{accounts * days:,} reports: a daily one of {accounts:,} accounts of {users:,} users, for {days} days."
     title += f"\n`compare` takes the last {A_WEEK} days and those before.\n\n"
     reports, name = _year(folder, fleet, days), "audit --format parquet"
@@ -136,7 +136,7 @@ def year(folder: Path, runs: int, fleet: tuple[int, int] = YEARLY, days: int = A
         name: [*_judge(reports), "-o", str(folder / "year-tables")],
         "a loop that reads and hashes": [sys.executable, "-m", hash_loop.__name__, str(reports)],
     }
-    return title + table(found, "audit") + "\n" + table(in_turn(commands, Path.cwd(), runs), name)
+    return title + table(measures, "audit") + "\n" + table(in_turn(commands, Path.cwd(), runs), name)
 
 
 def runs_on_a_year(
@@ -152,12 +152,12 @@ def runs_on_a_year(
         "history": ["history", str(reports), "-o", str(out)],
         "compare": ["compare", str(reports / BEFORE), str(reports / AFTER), "-o", str(out)],
     }
-    found: dict[str, list[Run]] = {name: [] for name in commands}
+    measures: dict[str, list[Run]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
             shutil.rmtree(out, ignore_errors=True)
-            found[name].append(measure([str(PROGRAM), *command], Path.cwd()))
-    return found
+            measures[name].append(measure([str(PROGRAM), *command], Path.cwd()))
+    return measures
 
 
 BEFORE, AFTER = "before", "after"
@@ -185,8 +185,8 @@ def start(folder: Path, runs: int) -> str:
     reports = _reports(folder, 1, 12)
     samples = Path(__file__).parents[2] / "sample_reports"
 
-    def python(what: str) -> list[str]:
-        return [sys.executable, "-c", what]
+    def python(statement: str) -> list[str]:
+        return [sys.executable, "-c", statement]
 
     pairs = {
         "credreport --version": [str(PROGRAM), "--version"],
@@ -198,9 +198,9 @@ def start(folder: Path, runs: int) -> str:
         ],
         "`import pandas, matplotlib.figure, xlsxwriter`": python("import pandas, matplotlib.figure, xlsxwriter"),
     }
-    found = in_turn(pairs, Path.cwd(), runs, accepted=(0, 1, 3))
+    measures = in_turn(pairs, Path.cwd(), runs, accepted=(0, 1, 3))
     names = list(pairs)
-    return "\n".join(table({name: found[name] for name in names[at : at + 2]}, names[at]) for at in (0, 2, 4))
+    return "\n".join(table({name: measures[name] for name in names[at : at + 2]}, names[at]) for at in (0, 2, 4))
 
 
 def workbook(folder: Path, runs: int, rows: int = ROWS_OF_WORKBOOK) -> str:
@@ -261,9 +261,9 @@ def history(folder: Path, accounts: int, users: int, days: int, runs: int) -> st
         ],
         "credreport, all controls": [*follow, "-o", str(folder / "all")],
     }
-    found = in_turn(commands, Path.cwd(), runs)
+    measures = in_turn(commands, Path.cwd(), runs)
     same_rows(out / "lifetimes.parquet", folder / "peer.parquet", duckdb_history.COLUMNS)
-    return _notes_of(store).read_text(encoding="utf-8") + table(found, next(iter(commands)))
+    return _notes_of(store).read_text(encoding="utf-8") + table(measures, next(iter(commands)))
 
 
 def _notes_of(store: Path) -> Path:
@@ -279,23 +279,23 @@ def _make_store(store: Path, accounts: int, users: int, days: int) -> None:
         with tempfile.TemporaryDirectory(dir=store.parent) as reports:
             size += sum(write_day(fleet, Path(reports)) for _ in range(first, min(first + A_MONTH, days)))
             wall += measure([str(PROGRAM), "ingest", reports, "--store", str(part), "-q"], Path.cwd()).wall
-    kept = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
+    store_size = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
     _notes_of(store).write_text(
         f"{accounts * days:,} reports of {users:,} users ({size / 1e6:,.0f} MB of CSV) were ingested in {wall:,.0f} s, "
-        f"a month at a time; the store has {kept / 1e6:,.1f} MB, {kept / size:.1%} of that.\n\n",
+        f"a month at a time; the store has {store_size / 1e6:,.1f} MB, {store_size / size:.1%} of that.\n\n",
         encoding="utf-8",
     )
     part.rename(store)
 
 
-def same_rows(one: Path, other: Path, columns: Sequence[str]) -> int:
+def same_rows(own: Path, peer: Path, columns: Sequence[str]) -> int:
     """Return how many rows there are. Raises AssertionError unless both files have the same, in whatever order."""
-    mine, theirs = (_sorted(path, columns) for path in (one, other))
-    if not mine.equals(theirs):
-        pairs = ((mine, theirs), (theirs, mine))
+    own_rows, peer_rows = (_sorted(path, columns) for path in (own, peer))
+    if not own_rows.equals(peer_rows):
+        pairs = ((own_rows, peer_rows), (peer_rows, own_rows))
         differ = [a.join(b, on=list(columns), how="anti", nulls_equal=True).head(3).rows() for a, b in pairs]
-        raise AssertionError(f"{one} and {other} do not have the same rows: {differ}")
-    return mine.height
+        raise AssertionError(f"{own} and {peer} do not have the same rows: {differ}")
+    return own_rows.height
 
 
 def _sorted(path: Path, columns: Sequence[str]) -> pl.DataFrame:
@@ -303,13 +303,15 @@ def _sorted(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     return pl.read_parquet(path).select(columns).with_columns(texts).sort(columns)
 
 
-MEASURES: Final = {one.__name__: one for one in (audit, stages, default, year, growth, daily, start, workbook)}
+MEASURES: Final = {
+    function.__name__: function for function in (audit, stages, default, year, growth, daily, start, workbook)
+}
 
 
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("what", choices=[*MEASURES, "history"])
+    parser.add_argument("benchmark", choices=[*MEASURES, "history"])
     parser.add_argument("--accounts", type=int, default=50, help="of history")
     parser.add_argument("--users", type=int, default=400, help="of each account of history")
     parser.add_argument("--days", type=int, default=365, help="of history")
@@ -318,28 +320,28 @@ def main() -> None:
         "--write", type=Path, metavar="FILE", help="put the measures between its marks, as in BENCHMARKS.md"
     )
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "credreport-benchmarks")
-    given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     # As pip does where it installs; else each process may compile all modules again.
     for package in (analyzer, tests.benchmarks):
         compileall.compile_dir(Path(package.__path__[0]), quiet=1)
-    if given.what == "history":
-        told = history(given.folder, given.accounts, given.users, given.days, given.runs)
+    if arguments.benchmark == "history":
+        text = history(arguments.folder, arguments.accounts, arguments.users, arguments.days, arguments.runs)
     else:
-        told = MEASURES[given.what](given.folder, given.runs)
-    print(told, end="")  # noqa: T201
-    if given.write:
-        put_between(given.write, given.what, told)
+        text = MEASURES[arguments.benchmark](arguments.folder, arguments.runs)
+    print(text, end="")  # noqa: T201
+    if arguments.write:
+        put_between(arguments.write, arguments.benchmark, text)
 
 
-def put_between(path: Path, what: str, told: str) -> None:
-    """Replace what a text has between the marks `<!-- benchmark WHAT -->` and `<!-- /benchmark WHAT -->`."""
-    first, last = f"<!-- benchmark {what} -->\n", f"<!-- /benchmark {what} -->"
-    before, _, rest = path.read_text(encoding="utf-8").partition(first)
-    _, mark, after = rest.partition(last)
+def put_between(path: Path, benchmark: str, text: str) -> None:
+    """Replace what a text has between the marks `<!-- benchmark NAME -->` and `<!-- /benchmark NAME -->`."""
+    first, last = f"<!-- benchmark {benchmark} -->\n", f"<!-- /benchmark {benchmark} -->"
+    before, _, after_first = path.read_text(encoding="utf-8").partition(first)
+    _, mark, after = after_first.partition(last)
     if not mark:
-        raise ValueError(f"{path} has no marks for {what}")
-    path.write_text(f"{before}{first}{told}{mark}{after}", encoding="utf-8")
+        raise ValueError(f"{path} has no marks for {benchmark}")
+    path.write_text(f"{before}{first}{text}{mark}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

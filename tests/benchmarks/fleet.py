@@ -49,7 +49,7 @@ class _Key:
 
     there: Flags
     active: Flags
-    made: Whole
+    created: Whole
     used: Whole
     region: Whole
     service: Whole
@@ -95,10 +95,10 @@ class Fleet:
 
     def _new_keys(self, born: Whole, there: Flags, active: float) -> _Key:
         random, count = self._random, len(born)
-        made = _between(random, born)
-        used = np.where(random.random(count) < 0.75, _between(random, made) // 60 * 60, NEVER)
+        created = _between(random, born)
+        used = np.where(random.random(count) < 0.75, _between(random, created) // 60 * 60, NEVER)
         region, service = random.integers(0, len(REGIONS), count), random.integers(0, len(SERVICES), count)
-        return _Key(there, there & (random.random(count) < active), made, used, region, service)
+        return _Key(there, there & (random.random(count) < active), created, used, region, service)
 
     def next_day(self) -> datetime:
         """Let a day pass and return the instant of its reports, six in the morning."""
@@ -111,7 +111,7 @@ class Fleet:
         self._changed = np.where(changes, now - random.integers(0, DAY, count), self._changed)
         for key in self._keys:
             rotated = self._in_use & key.there & (random.random(count) < 1 / 180)
-            key.made = np.where(rotated, now - random.integers(DAY // 2, DAY, count), key.made)
+            key.created = np.where(rotated, now - random.integers(DAY // 2, DAY, count), key.created)
             key.used = np.where(rotated, NEVER, key.used)
             uses = self._in_use & key.active & (random.random(count) < np.where(self._daily, 0.97, 1 / 7))
             key.used = np.where(uses, (now - random.integers(0, DAY // 2, count)) // 60 * 60, key.used)
@@ -127,13 +127,13 @@ class Fleet:
         for key in self._keys:
             cells += self._key_cells(key)
         lines = _joined(*cells, pa.scalar("false,N/A,false,N/A"), by=",").to_pylist()
-        made = f"{self.start - timedelta(days=2500):%Y-%m-%dT%H:%M:%SZ}"
-        for place, number in enumerate(self.numbers):
+        created = f"{self.start - timedelta(days=2500):%Y-%m-%dT%H:%M:%SZ}"
+        for position, number in enumerate(self.numbers):
             root = (
-                f"<root_account>,arn:aws:iam::{number}:root,{made},true,no_information,{made},not_supported,true,"
+                f"<root_account>,arn:aws:iam::{number}:root,{created},true,no_information,{created},not_supported,true,"
                 "false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
             )
-            users = lines[place * self.users : (place + 1) * self.users]
+            users = lines[position * self.users : (position + 1) * self.users]
             yield number, "\n".join([HEADER, root, *users])
 
     def _password_cells(self) -> list[pa.Array]:
@@ -150,15 +150,15 @@ class Fleet:
         there, used, nothing = pa.array(key.there), pa.array(key.there & (key.used != NEVER)), pa.scalar("N/A")
         return [
             _flags(key.active),
-            pc.if_else(there, self._times(key.made), nothing),
+            pc.if_else(there, self._times(key.created), nothing),
             pc.if_else(used, self._times(key.used), nothing),
             pc.if_else(used, REGIONS.take(pa.array(key.region)), nothing),
             pc.if_else(used, SERVICES.take(pa.array(key.service)), nothing),
         ]
 
     def _times(self, seconds: Whole) -> pa.Array:
-        known = np.where(seconds == NEVER, 0, seconds) + self._zero
-        return pc.strftime(pa.array(known).cast(pa.timestamp("s")), format="%Y-%m-%dT%H:%M:%SZ")
+        instants = np.where(seconds == NEVER, 0, seconds) + self._zero
+        return pc.strftime(pa.array(instants).cast(pa.timestamp("s")), format="%Y-%m-%dT%H:%M:%SZ")
 
 
 def _between(random: np.random.Generator, since: Whole) -> Whole:

@@ -31,8 +31,8 @@ def measure(command: Sequence[str], folder: Path, *, accepted: Sequence[int] = (
     A process begins with the peak memory of the one that starts it, so that a small one is put between.
     """
     between = [sys.executable, __file__, *command]
-    told = subprocess.run(between, cwd=folder, stdout=subprocess.PIPE, check=True).stdout
-    code, wall, cpu, memory = json.loads(told)
+    output = subprocess.run(between, cwd=folder, stdout=subprocess.PIPE, check=True).stdout
+    code, wall, cpu, memory = json.loads(output)
     if code not in accepted:
         raise RuntimeError(f"exit code {code}: {' '.join(command)}")
     return Run(wall, cpu, memory)
@@ -54,19 +54,19 @@ def in_turn(
     commands: Mapping[str, Sequence[str]], folder: Path, runs: int, *, accepted: Sequence[int] = (0, 1)
 ) -> dict[str, list[Run]]:
     """Run all commands, one after the other, `runs` times."""
-    found: dict[str, list[Run]] = {name: [] for name in commands}
+    measures: dict[str, list[Run]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
-            found[name].append(measure(command, folder, accepted=accepted))
-    return found
+            measures[name].append(measure(command, folder, accepted=accepted))
+    return measures
 
 
-def table(found: Mapping[str, Sequence[Run]], own: str) -> str:
+def table(measures: Mapping[str, Sequence[Run]], own: str) -> str:
     """Return medians as a Markdown table; the last column has the wall time of `own` as a multiple of each row's."""
     lines = ["| | wall | CPU | peak memory | relative time |", "|---|--:|--:|--:|--:|"]
-    for name, runs in found.items():
-        wall, cpu, memory = (median(getattr(run, what) for run in runs) for what in ("wall", "cpu", "memory"))
-        ratio = median(mine.wall / other.wall for mine, other in zip(found[own], runs, strict=True))
+    for name, runs in measures.items():
+        wall, cpu, memory = (median(getattr(run, figure) for run in runs) for figure in ("wall", "cpu", "memory"))
+        ratio = median(own_run.wall / run.wall for own_run, run in zip(measures[own], runs, strict=True))
         compared = "" if name == own else f"{ratio:.2f} x"
         lines.append(f"| {name} | {wall:.2f} s | {cpu:.2f} s | {memory / 1e6:,.0f} MB | {compared} |")
     return "\n".join(lines) + "\n"

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 def table_of_stages(reports: Sequence[Path], runs: int) -> str:
     """Judge some reports by `unused-credentials`, and return the medians of each stage as a Markdown table."""
     sources = read_sources([str(path) for path in reports], IssueLog())
-    found = [dict(_stages(reports, sources)) for _ in range(runs)]
+    timings = [dict(_stages(reports, sources)) for _ in range(runs)]
     rows = sum(source.csv.count(b"\n") for source in sources)
     lines = [f"A batch of {rows:,} rows:\n", "| stage | time |", "|---|--:|"]
-    lines += [f"| {stage} | {median(one[stage] for one in found) * 1000:.0f} ms |" for stage in found[0]]
+    lines += [f"| {stage} | {median(timing[stage] for timing in timings) * 1000:.0f} ms |" for stage in timings[0]]
     return "\n".join(lines) + "\n"
 
 

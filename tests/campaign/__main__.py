@@ -26,19 +26,19 @@ _EVERY: Final = 20.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the campaign as the command line says, and return the exit code."""
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     ran = Ran()
-    if given.only:
-        run_cases(ran, given.seed, _numbers(given.only))
-    elif given.only_list is not None:
-        run_list(ran, given.seed, given.only_list)
+    if options.only:
+        run_cases(ran, options.seed, _numbers(options.only))
+    elif options.only_list is not None:
+        run_list(ran, options.seed, options.only_list)
     else:
-        for one in _runs(given.seed, given.minutes, given.cases, given.workers):
-            ran.add(one)
-            _say_failures(one)
-    if given.only or given.only_list is not None:
+        for part in _runs(options.seed, options.minutes, options.cases, options.workers):
+            ran.add(part)
+            _say_failures(part)
+    if options.only or options.only_list is not None:
         _say_failures(ran)
-    _keep(ran, Path(given.save))
+    _keep(ran, Path(options.save))
     print("\n".join(_table(ran)))  # noqa: T201
     return 1 if ran.failures else 0
 
@@ -57,9 +57,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterator[Ran]:
     """Yield what comes of runs, as they end."""
-    started = said = time.monotonic()
+    started = reported = time.monotonic()
     last = None if cases is None else -(-cases // TOGETHER)
-    batch, tried, found = 0, 0, 0
+    batch, tried, failure_count = 0, 0, 0
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         running: dict[Future[Ran], int] = {}
         while True:
@@ -70,7 +70,7 @@ def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterato
                 return
             done, _ = wait(running, timeout=_STUCK, return_when=FIRST_COMPLETED)
             try:
-                ended = [one.result() for one in done]
+                ended = [future.result() for future in done]
             except BrokenExecutor:
                 ended = []
             if not ended:
@@ -78,13 +78,13 @@ def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterato
                     process.kill()
                 yield _lost(seed, running.values())
                 return
-            running = {one: number for one, number in running.items() if one not in done}
+            running = {future: number for future, number in running.items() if future not in done}
             for ran in ended:
-                tried, found = tried + ran.tried, found + len(ran.failures)
+                tried, failure_count = tried + ran.tried, failure_count + len(ran.failures)
                 yield ran
-            if time.monotonic() - said > _EVERY:
-                said = time.monotonic()
-                print(f"{tried:,} reports in {said - started:,.0f} s, {found} failures", flush=True)  # noqa: T201
+            if time.monotonic() - reported > _EVERY:
+                reported = time.monotonic()
+                print(f"{tried:,} reports in {reported - started:,.0f} s, {failure_count} failures", flush=True)  # noqa: T201
 
 
 def _lost(seed: int, batches: Iterable[int]) -> Ran:
@@ -105,13 +105,13 @@ def _numbers(text: str) -> list[int]:
 
 def _say_failures(ran: Ran) -> None:
     for failure, command in ran.failures:
-        print(f"FOUND {failure.what}\n  again: {command}", flush=True)  # noqa: T201
+        print(f"FOUND {failure.description}\n  again: {command}", flush=True)  # noqa: T201
 
 
 def _keep(ran: Ran, folder: Path) -> None:
-    if ran.kept:
+    if ran.files:
         folder.mkdir(parents=True, exist_ok=True)
-    for name, data in ran.kept.items():
+    for name, data in ran.files.items():
         (folder / name).write_bytes(data)
 
 

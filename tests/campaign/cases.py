@@ -45,8 +45,8 @@ class Case:
 
 def number_in(source: str) -> int | None:
     """Return the number of the case whose file a source is, or is in."""
-    found = _NUMBER.search(source)
-    return int(found[1]) if found else None
+    match = _NUMBER.search(source)
+    return int(match[1]) if match else None
 
 
 @lru_cache(maxsize=BASES)
@@ -57,7 +57,7 @@ def base_of(seed: int, index: int) -> Sheet:
 
 def copied(base: Sheet, account: str) -> Sheet:
     """Return a report as that of another account."""
-    lines = [Line([one.replace(_PLACEHOLDER, account) for one in line.cells], line.origin) for line in base.lines]
+    lines = [Line([cell.replace(_PLACEHOLDER, account) for cell in line.cells], line.origin) for line in base.lines]
     return replace(base, header=list(base.header), lines=lines, account=account, names={})
 
 
@@ -86,7 +86,7 @@ def _of_cells(rng: Random, number: int, base: Sheet, sheet: Sheet) -> Case:
     MUTATIONS[mutation](rng, sheet)
     # The program takes each line of a file for a row of its own.
     sheet.loose = sheet.loose or any("\n" in cell or "\r" in cell for line in sheet.lines for cell in line.cells)
-    container = rng.choice([one for one in CONTAINERS if fits(one, sheet)])
+    container = rng.choice([name for name in CONTAINERS if fits(name, sheet)])
     return Case(number, container, mutation, "cells", CONTAINERS[container](sheet), sheet, base)
 
 

@@ -49,16 +49,16 @@ class Failure:
     """What is wrong with a case, or with several only where they are judged together, in words."""
 
     numbers: tuple[int, ...]
-    what: str
+    description: str
 
     @property
     def kind(self) -> str:
         """What is the same in failures of one cause."""
-        return re.sub(r"'[^']*'|\d+", "_", self.what)[:60]
+        return re.sub(r"'[^']*'|\d+", "_", self.description)[:60]
 
 
 @dataclass
-class Left:
+class FileResult:
     """What an audit left of one file."""
 
     inputs: list[tuple[str, int, int, int]] = field(default_factory=list)
@@ -94,10 +94,10 @@ class Left:
 
     def verdicts(self) -> dict[tuple[str, int], Verdicts]:
         """Return the verdicts by place."""
-        found: dict[tuple[str, int], Verdicts] = defaultdict(Counter)
+        by_position: dict[tuple[str, int], Verdicts] = defaultdict(Counter)
         for source, line, _, control, credential, status in self.findings:
-            found[source, line][control, credential, status] += 1
-        return found
+            by_position[source, line][control, credential, status] += 1
+        return by_position
 
 
 def check(cases: Sequence[Case], tally: Tally | None = None) -> list[Failure]:
@@ -107,24 +107,28 @@ def check(cases: Sequence[Case], tally: Tally | None = None) -> list[Failure]:
     """
     try:
         with within_limits():
-            left = _judged(cases)
+            results = _judged(cases)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever ends a run is what is looked for
         if len(cases) > 1:
             middle = len(cases) // 2
-            found = [*check(cases[:middle], tally), *check(cases[middle:], tally)]
-            if found or isinstance(error, AnalyzerError):
-                return found
+            failures = [*check(cases[:middle], tally), *check(cases[middle:], tally)]
+            if failures or isinstance(error, AnalyzerError):
+                return failures
         elif isinstance(error, InputError):  # no report is left
             _count(cases[0], "refused", tally)
             return []
         where = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"{type(error).__name__} in {Path(where.filename).name}: {error}"[:300]
-        return [Failure(tuple(one.number for one in cases), what)]
-    for one in cases:
-        _count(one, left[one.number].outcome, tally)
-    return [Failure((one.number,), what) for one in cases for what in dict.fromkeys(wrong_with(one, left[one.number]))]
+        description = f"{type(error).__name__} in {Path(where.filename).name}: {error}"[:300]
+        return [Failure(tuple(case.number for case in cases), description)]
+    for case in cases:
+        _count(case, results[case.number].outcome, tally)
+    return [
+        Failure((case.number,), description)
+        for case in cases
+        for description in dict.fromkeys(wrong_with(case, results[case.number]))
+    ]
 
 
 def _count(case: Case, outcome: str, tally: Tally | None) -> None:
@@ -133,41 +137,41 @@ def _count(case: Case, outcome: str, tally: Tally | None) -> None:
         tally["mutation", case.mutation, outcome] += 1
 
 
-def _judged(cases: Sequence[Case]) -> dict[int, Left]:
+def _judged(cases: Sequence[Case]) -> dict[int, FileResult]:
     with tempfile.TemporaryDirectory() as folder:
-        for one in cases:
-            (Path(folder) / one.name).write_bytes(one.data)
+        for case in cases:
+            (Path(folder) / case.name).write_bytes(case.data)
         return _by_case(audit([folder], SETTINGS))
 
 
-def _by_case(found: Audit) -> dict[int, Left]:
+def _by_case(audit_result: Audit) -> dict[int, FileResult]:
     """Return what is left of each case, by number."""
-    left: dict[int, Left] = defaultdict(Left)
+    results: dict[int, FileResult] = defaultdict(FileResult)
     numbers: dict[str | None, int] = {None: -1}
 
-    def of(source: str | None) -> Left:
+    def of(source: str | None) -> FileResult:
         if source not in numbers:
-            found = number_in(source or "")
-            numbers[source] = -1 if found is None else found
-        return left[numbers[source]]
+            number = number_in(source or "")
+            numbers[source] = -1 if number is None else number
+        return results[numbers[source]]
 
-    for name, rows, rejected, accounts in _rows(found.inputs, "name", "rows", "rejected", "accounts"):
+    for name, rows, rejected, accounts in _rows(audit_result.inputs, "name", "rows", "rejected", "accounts"):
         apart = sum(part["rows"] for part in accounts if part["role"] != "judged")
         of(name).inputs.append((name, rows, rejected, apart))
-    for source, line, user in _rows(found.users, "source", "line", "user"):
+    for source, line, user in _rows(audit_result.users, "source", "line", "user"):
         of(source).users.append((source, line, user))
     by_account: dict[str, str] = {}
-    for source, account in dict.fromkeys(_rows(found.users, "source", "account_id")):
+    for source, account in dict.fromkeys(_rows(audit_result.users, "source", "account_id")):
         by_account.setdefault(account, source)
     columns = ("source", "line", "user", "control", "credential", "status", "account_id")
-    for source, line, user, control, credential, status, account in _rows(found.findings, *columns):
+    for source, line, user, control, credential, status, account in _rows(audit_result.findings, *columns):
         if line is not None:
             of(source).findings.append((source, line, user, control, credential, status))
         elif status == "pass":
             of(source if account is None else by_account.get(account)).of_account.add(control)
-    for source, line, code, message in _rows(found.issues, "source", "line", "code", "message"):
+    for source, line, code, message in _rows(audit_result.issues, "source", "line", "code", "message"):
         of(source).issues.append((source, line, code, message))
-    return left
+    return results
 
 
 def _rows(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
@@ -182,93 +186,95 @@ def _rows(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
 # --- one case --------------------------------------------------------------------------------------------------------
 
 
-def wrong_with(case: Case, left: Left) -> Iterator[str]:
+def wrong_with(case: Case, result: FileResult) -> Iterator[str]:
     """Yield what is wrong with what an audit left of a case."""
-    for _, _, code, message in left.issues:
-        if code == "unreadable_file" and (found := _EXPECTED.match(message)):
-            yield f"unforeseen {found[1]}: {message[:200]}"
-    if not left.inputs and not left.issues:
+    for _, _, code, message in result.issues:
+        if code == "unreadable_file" and (match := _EXPECTED.match(message)):
+            yield f"unforeseen {match[1]}: {message[:200]}"
+    if not result.inputs and not result.issues:
         yield "the file is neither judged nor named in an issue"
-    yield from _miscounted(left)
+    yield from _miscounted(result)
     if case.level == "cells":
-        yield from _wrong_cells(case, left)
+        yield from _wrong_cells(case, result)
     elif case.level == "archive":
-        yield from _wrong_rows(case, left)
+        yield from _wrong_rows(case, result)
     else:
-        yield from _wrong_bytes(case, left)
+        yield from _wrong_bytes(case, result)
 
 
-def _miscounted(left: Left) -> Iterator[str]:
-    rejected = Counter(source for source, _, code, _ in left.issues if code == "rejected_row")
-    users = Counter(source for source, _, _ in left.users)
-    for name, rows, lost, apart in left.inputs:
+def _miscounted(result: FileResult) -> Iterator[str]:
+    rejected = Counter(source for source, _, code, _ in result.issues if code == "rejected_row")
+    users = Counter(source for source, _, _ in result.users)
+    for name, rows, lost, apart in result.inputs:
         if rows != users[name] + lost + apart:
             yield f"{rows} rows in {name}, but {users[name]} users, {lost} rejected and {apart} not judged"
         if not apart and lost != rejected[name]:
             yield f"{lost} rows of {name} rejected, but {rejected[name]} of them by line"
 
 
-def _wrong_cells(case: Case, left: Left) -> Iterator[str]:
+def _wrong_cells(case: Case, result: FileResult) -> Iterator[str]:
     sheet = case.sheet
-    if not left.inputs and sheet.lines and not left.rejections:
-        yield f"a report is not read, and no file is rejected: {sorted({one[2] for one in left.issues})}"
+    if not result.inputs and sheet.lines and not result.rejections:
+        yield f"a report is not read, and no file is rejected: {sorted({code for _, _, code, _ in result.issues})}"
     if sheet.loose:
-        yield from _wrong_loose(case, left)
+        yield from _wrong_loose(case, result)
         return
-    rows = sum(one[1] for one in left.inputs)
-    if left.inputs and rows != len(sheet.lines):
+    rows = sum(count for _, count, _, _ in result.inputs)
+    if result.inputs and rows != len(sheet.lines):
         yield f"{len(sheet.lines)} rows were written, and {rows} are counted"
-    yield from _wrong_rows(case, left)
-    passes = left.of_account - account_passes(case.base.csv())
+    yield from _wrong_rows(case, result)
+    passes = result.of_account - account_passes(case.base.csv())
     if passes and not sheet.names and not passes <= account_passes(sheet.csv()):
         yield f"an account passes, and should not: {sorted(passes)}"
 
 
-def _wrong_rows(case: Case, left: Left) -> Iterator[str]:
+def _wrong_rows(case: Case, result: FileResult) -> Iterator[str]:
     """Compare rows in their order: no other rows were read than those that were written."""
-    places, found = left.lines(), left.verdicts()
+    positions, verdicts = result.lines(), result.verdicts()
     lines = case.sheet.lines
-    if len(places) != len(lines):
-        if not left.losses and not (case.level == "archive" and not left.inputs):
-            yield f"{len(lines)} rows were written, {len(places)} are left, and no issue says why"
-        if case.level == "archive" and left.inputs and len(places) > len(lines):
-            yield f"{len(lines)} rows were put into the archive, and {len(places)} came out"
+    if len(positions) != len(lines):
+        if not result.losses and not (case.level == "archive" and not result.inputs):
+            yield f"{len(lines)} rows were written, {len(positions)} are left, and no issue says why"
+        if case.level == "archive" and result.inputs and len(positions) > len(lines):
+            yield f"{len(lines)} rows were put into the archive, and {len(positions)} came out"
         return
-    rejected = {(source, line) for source, line, code, _ in left.issues if code == "rejected_row"}
-    for place, line in zip(places, lines, strict=True):
-        if place in rejected:
+    rejected = {(source, line) for source, line, code, _ in result.issues if code == "rejected_row"}
+    for position, line in zip(positions, lines, strict=True):
+        if position in rejected:
             continue
         if line.touched:
-            yield from _wrong_touched(meanings(case.sheet, line), found[place], place[1], left)
+            yield from _wrong_touched(meanings(case.sheet, line), verdicts[position], position[1], result)
         elif line.origin is not None:
-            yield from _wrong_untouched(untouched_verdicts(case.base, line.origin), found[place], place[1], left)
+            yield from _wrong_untouched(
+                untouched_verdicts(case.base, line.origin), verdicts[position], position[1], result
+            )
 
 
-def _wrong_untouched(known: Verdicts, found: Verdicts, line: int, left: Left) -> Iterator[str]:
-    if known == found:
+def _wrong_untouched(expected: Verdicts, actual: Verdicts, line: int, result: FileResult) -> Iterator[str]:
+    if expected == actual:
         return
-    more, less = found - known, known - found
-    if all(status == "not_checked" for _, _, status in more) and left.losses:
+    more, less = actual - expected, expected - actual
+    if all(status == "not_checked" for _, _, status in more) and result.losses:
         return
     yield f"line {line} was not touched, and is judged otherwise: {_some(more)} for {_some(less)}"
 
 
-def _wrong_touched(allowed: Sequence[Verdicts], found: Verdicts, line: int, left: Left) -> Iterator[str]:
-    if found in allowed:
+def _wrong_touched(allowed: Sequence[Verdicts], verdicts: Verdicts, line: int, result: FileResult) -> Iterator[str]:
+    if verdicts in allowed:
         return
-    more = found - allowed[0]
-    for other in allowed[1:]:
-        more &= found - other
-    passes = [one for one in more if one[2] == "pass"]
+    more = verdicts - allowed[0]
+    for meaning in allowed[1:]:
+        more &= verdicts - meaning
+    passes = [verdict for verdict in more if verdict[2] == "pass"]
     if passes:
         yield f"line {line} passes, and the oracle says otherwise: {passes}"
-    elif not left.losses and not any("repair" in code or "straight" in code for _, _, code, _ in left.issues):
+    elif not result.losses and not any("repair" in code or "straight" in code for _, _, code, _ in result.issues):
         yield f"line {line} is judged otherwise than by the oracle, without an issue: {_some(more)}"
 
 
-def _wrong_loose(case: Case, left: Left) -> Iterator[str]:
+def _wrong_loose(case: Case, result: FileResult) -> Iterator[str]:
     """Check rows by the names of users, where lines are cut, run together or blank."""
-    if left.inputs and not left.users and not left.losses:
+    if result.inputs and not result.users and not result.losses:
         yield "no row of a report is read, and no issue says why"
     sheet, base = case.sheet, case.base
     names = {}
@@ -277,48 +283,48 @@ def _wrong_loose(case: Case, left: Left) -> Iterator[str]:
         if not line.touched and line.origin is not None and counts[line.cells[0]] == 1:
             names[line.cells[0]] = untouched_verdicts(base, line.origin)
     by_user: dict[str, Verdicts] = defaultdict(Counter)
-    for _, _, user, control, credential, status in left.findings:
+    for _, _, user, control, credential, status in result.findings:
         by_user[user][control, credential, status] += 1
-    seen = {user for _, _, user in left.users}
-    for name, known in names.items():
-        if name in seen:
-            yield from _wrong_untouched(known, by_user[name], 0, left)
-        elif not left.losses:
+    names_read = {user for _, _, user in result.users}
+    for name, expected in names.items():
+        if name in names_read:
+            yield from _wrong_untouched(expected, by_user[name], 0, result)
+        elif not result.losses:
             yield f"the row of {name!r} was not touched; it is gone, and no issue says why"
-    allowed = {one for line in base.lines for one in untouched_verdicts(base, line.origin or 0)}
-    allowed |= {one for line in sheet.lines if line.raw for one in of_raw(sheet, line.raw)}
-    allowed |= {one for line in sheet.lines if line.cells and line.touched for one in meanings(sheet, line)[0]}
+    allowed = {verdict for line in base.lines for verdict in untouched_verdicts(base, line.origin or 0)}
+    allowed |= {verdict for line in sheet.lines if line.raw for verdict in of_raw(sheet, line.raw)}
+    allowed |= {verdict for line in sheet.lines if line.cells and line.touched for verdict in meanings(sheet, line)[0]}
     for user, verdicts in by_user.items():
-        if user not in names and (more := {one for one in verdicts if one[2] == "pass"} - allowed):
+        if user not in names and (more := {verdict for verdict in verdicts if verdict[2] == "pass"} - allowed):
             yield f"user {user!r} passes, and no row says so: {_some(more)}"
 
 
-def _wrong_bytes(case: Case, left: Left) -> Iterator[str]:
+def _wrong_bytes(case: Case, result: FileResult) -> Iterator[str]:
     """Check passes in a file whose bytes were damaged: the row as it stands passes, or one before the damage."""
     text = csv_inside(case.container, case.data)
     if text is None:
         return
     lines = text.split("\n")
     base = case.base
-    allowed = {one for line in base.lines for one in untouched_verdicts(base, line.origin or 0)}
-    for _, line, user, control, credential, status in left.findings:
+    allowed = {verdict for line in base.lines for verdict in untouched_verdicts(base, line.origin or 0)}
+    for _, line, user, control, credential, status in result.findings:
         if status != "pass" or line > len(lines):
             continue
         row = of_line(lines[0], lines[line - 1])
-        if row is not None and "bad_arn" in left.losses:
+        if row is not None and "bad_arn" in result.losses:
             row += of_line(lines[0], lines[line - 1], with_arn=False) or Counter()
         if (control, credential, status) not in (allowed if row is None else row):
             yield f"line {line} ({user!r}) passes, and should not: {control}, {credential}"
-    yield from _lost_lines(lines, left)
+    yield from _lost_lines(lines, result)
 
 
-def _lost_lines(lines: Sequence[str], left: Left) -> Iterator[str]:
+def _lost_lines(lines: Sequence[str], result: FileResult) -> Iterator[str]:
     """Find lines of a damaged CSV that are neither rows nor named in an issue."""
-    if not left.inputs or left.rejections - {"rejected_row"}:
+    if not result.inputs or result.rejections - {"rejected_row"}:
         return
-    named = {line for _, line, _, _ in left.issues} | {line for _, line, _ in left.users}
-    named |= {n for n, text in enumerate(lines, 1) if "password_enabled,password_last_used" in text}  # a header
-    lost = [n for n, text in enumerate(lines[1:], 2) if text.strip(", \t\"'\ufeff") and n not in named]
+    line_numbers = {line for _, line, _, _ in result.issues} | {line for _, line, _ in result.users}
+    line_numbers |= {n for n, text in enumerate(lines, 1) if "password_enabled,password_last_used" in text}  # a header
+    lost = [n for n, text in enumerate(lines[1:], 2) if text.strip(", \t\"'\ufeff") and n not in line_numbers]
     if lost:
         yield f"lines {lost} are neither read nor named in an issue"
 
@@ -337,10 +343,10 @@ def of_line(first: str, text: str, *, with_arn: bool = True) -> Verdicts | None:
         cells = next(csv.reader([text], quoting=csv.QUOTE_NONE), [])
     if len(header) != len(cells):
         return None
-    known = [_COLUMNS.get(_plain(name), name) for name in header]
+    names = [_COLUMNS.get(_plain(name), name) for name in header]
     if not with_arn:
-        cells = ["" if name == "arn" else cell for name, cell in zip(known, cells, strict=True)]
-    return oracle_on(known, cells)
+        cells = ["" if name == "arn" else cell for name, cell in zip(names, cells, strict=True)]
+    return oracle_on(names, cells)
 
 
 def _plain(name: str) -> str:
@@ -352,4 +358,4 @@ _COLUMNS: Final = {_plain(name): name for name in COLUMNS_23}
 
 
 def _some(verdicts: Verdicts | set[tuple[str, str, str]]) -> str:
-    return ", ".join("/".join(one) for one in sorted(verdicts)[:4]) or "nothing"
+    return ", ".join("/".join(verdict) for verdict in sorted(verdicts)[:4]) or "nothing"

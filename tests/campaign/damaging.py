@@ -32,18 +32,18 @@ _PIECES: Final = (
 
 def flipped(rng: Random, data: bytes) -> bytes:
     """Turn some bits round."""
-    made = bytearray(data)
+    damaged = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 5, 40))):
-        made[rng.randrange(len(made))] ^= 1 << rng.randrange(8)
-    return bytes(made)
+        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+    return bytes(damaged)
 
 
 def replaced(rng: Random, data: bytes) -> bytes:
     """Write other letters and digits over some bytes."""
-    made = bytearray(data)
+    damaged = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 8))):
-        made[rng.randrange(len(made))] = rng.choice(b'0123456789TZ-:+,"truefalsN/A \n')
-    return bytes(made)
+        damaged[rng.randrange(len(damaged))] = rng.choice(b'0123456789TZ-:+,"truefalsN/A \n')
+    return bytes(damaged)
 
 
 def inserted(rng: Random, data: bytes) -> bytes:
@@ -81,7 +81,8 @@ def padded(rng: Random, data: bytes) -> bytes:
 
 
 DAMAGES: Final[Mapping[str, Callable[[Random, bytes], bytes]]] = {
-    f"bytes {one.__name__}": one for one in (flipped, replaced, inserted, deleted, doubled, cut, zeroed, padded)
+    f"bytes {damage.__name__}": damage
+    for damage in (flipped, replaced, inserted, deleted, doubled, cut, zeroed, padded)
 }
 
 
@@ -99,12 +100,12 @@ CLIMBING: Final = (
 
 
 def _zip(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", method) as archive, warnings.catch_warnings():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # names that come twice
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name, (2026, 10, 31, 12, 0, 0)), content, method)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def climbing_zip(rng: Random, data: bytes) -> bytes:
@@ -128,30 +129,30 @@ def zip_in_zip(rng: Random, data: bytes) -> bytes:
 
 def wrong_size(rng: Random, data: bytes) -> bytes:
     """Write other sizes and checksums into the directory of a zip archive."""
-    made = bytearray(_zip(("report.csv", data)))
-    at = made.rindex(b"PK\x01\x02") + rng.choice((8, 10, 16, 20, 24, 28, 30, 42))
-    made[at : at + 4] = rng.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", rng.randbytes(4)))
-    return bytes(made)
+    archive = bytearray(_zip(("report.csv", data)))
+    at = archive.rindex(b"PK\x01\x02") + rng.choice((8, 10, 16, 20, 24, 28, 30, 42))
+    archive[at : at + 4] = rng.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", rng.randbytes(4)))
+    return bytes(archive)
 
 
 def cut_zip(rng: Random, data: bytes) -> bytes:
     """Lose the end of a zip archive, or its beginning."""
-    made = _zip(("report.csv", data), ("other.txt", b"hello"))
-    at = rng.randrange(1, len(made))
-    return made[:at] if rng.random() < 0.7 else made[at:]
+    archive = _zip(("report.csv", data), ("other.txt", b"hello"))
+    at = rng.randrange(1, len(archive))
+    return archive[:at] if rng.random() < 0.7 else archive[at:]
 
 
 def wrong_checksum(rng: Random, data: bytes) -> bytes:
     """Change a bit of what a gzip file holds, or of its checksum."""
-    made = bytearray(gzip.compress(data, mtime=0))
-    made[rng.choice((rng.randrange(10, len(made)), len(made) - rng.randint(1, 8)))] ^= 1 << rng.randrange(8)
-    return bytes(made)
+    archive = bytearray(gzip.compress(data, mtime=0))
+    archive[rng.choice((rng.randrange(10, len(archive)), len(archive) - rng.randint(1, 8)))] ^= 1 << rng.randrange(8)
+    return bytes(archive)
 
 
 def cut_gzip(rng: Random, data: bytes) -> bytes:
     """Lose the end of a gzip file."""
-    made = gzip.compress(data, mtime=0)
-    return made[: rng.randrange(2, len(made))]
+    archive = gzip.compress(data, mtime=0)
+    return archive[: rng.randrange(2, len(archive))]
 
 
 def gzip_with_more(rng: Random, data: bytes) -> bytes:
@@ -161,12 +162,12 @@ def gzip_with_more(rng: Random, data: bytes) -> bytes:
 
 def cut_tar(rng: Random, data: bytes) -> bytes:
     """Lose the end of a tar archive, or change a byte of its first header."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         info = tarfile.TarInfo(rng.choice(("report.csv", *CLIMBING[:2])))
         info.size = len(data)
         archive.addfile(info, io.BytesIO(data))
-    whole = bytearray(made.getvalue()[: 512 + -(-len(data) // 512) * 512 + 1024])
+    whole = bytearray(buffer.getvalue()[: 512 + -(-len(data) // 512) * 512 + 1024])
     if rng.random() < 0.5:
         return bytes(whole[: rng.randrange(300, len(whole))])
     whole[rng.randrange(257)] ^= 1 << rng.randrange(8)
@@ -174,8 +175,8 @@ def cut_tar(rng: Random, data: bytes) -> bytes:
 
 
 ARCHIVES: Final[Mapping[str, Callable[[Random, bytes], bytes]]] = {
-    one.__name__.replace("_", " "): one
-    for one in (
+    damage.__name__.replace("_", " "): damage
+    for damage in (
         *(climbing_zip, odd_member, zip_in_zip, wrong_size, cut_zip, wrong_checksum, cut_gzip, gzip_with_more, cut_tar),
     )
 }

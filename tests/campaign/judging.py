@@ -30,42 +30,42 @@ def oracle_on(header: Sequence[str], cells: Sequence[str]) -> Verdicts:
     for name, cell in zip(map(str.strip, header), cells, strict=False):
         text = cell.strip(_BLANKS)
         row[name] = text if row.get(name, text) == text else "two different values"
-    if _ADDITIONAL in [one.strip() for one in header]:
+    if _ADDITIONAL in [name.strip() for name in header]:
         row.setdefault(_ADDITIONAL, "")
     return Counter((v.control, v.credential, v.status) for v in verdicts_on_row(row, 1, AS_OF, DEFAULTS))
 
 
-_KNOWN: dict[tuple[int, int], Verdicts] = {}
+_VERDICTS: dict[tuple[int, int], Verdicts] = {}
 
 
 def untouched_verdicts(base: Sheet, origin: int) -> Verdicts:
     """Return the verdicts on a row of an untouched report."""
     key = (id(base), origin)  # the few bases stay in memory
-    if key not in _KNOWN:
-        _KNOWN[key] = oracle_on(base.header, base.lines[origin].cells)
-    return _KNOWN[key]
+    if key not in _VERDICTS:
+        _VERDICTS[key] = oracle_on(base.header, base.lines[origin].cells)
+    return _VERDICTS[key]
 
 
 def meanings(sheet: Sheet, line: Line) -> list[Verdicts]:
     """Return the verdicts on a touched row as it may be read: as written, or with columns under their names before."""
     # Forms of rows lose every blank around a cell, CSV those of ASCII.
-    found = [oracle_on(sheet.header, line.cells), oracle_on(sheet.header, [cell.strip() for cell in line.cells])]
+    verdicts = [oracle_on(sheet.header, line.cells), oracle_on(sheet.header, [cell.strip() for cell in line.cells])]
     # NULs at the end of a file are padding.
-    found.append(oracle_on(sheet.header, [*line.cells[:-1], line.cells[-1].rstrip("\0")]))
+    verdicts.append(oracle_on(sheet.header, [*line.cells[:-1], line.cells[-1].rstrip("\0")]))
     if sheet.names:
-        found.append(oracle_on([sheet.names.get(name, name) for name in sheet.header], line.cells))
-    return found + [oracle_on(sheet.header, cells) for cells in _with_account_of_others(sheet, line)]
+        verdicts.append(oracle_on([sheet.names.get(name, name) for name in sheet.header], line.cells))
+    return verdicts + [oracle_on(sheet.header, cells) for cells in _with_account_of_neighbours(sheet, line)]
 
 
-def _with_account_of_others(sheet: Sheet, line: Line) -> list[list[str]]:
+def _with_account_of_neighbours(sheet: Sheet, line: Line) -> list[list[str]]:
     """Return the cells of a row without an ARN, with an ARN in the account that the other rows have: it is its own."""
     if not {"user", "arn"} <= {*sheet.header}:
         return []
     user, arn = sheet.header.index("user"), sheet.header.index("arn")
     if line.cells[arn].strip().startswith("arn:"):
         return []
-    others = [other.cells[arn] for other in sheet.lines if len(other.cells) == len(sheet.header)]
-    accounts = {match[0] for text in others if (match := re.match(r"arn:[\w-]+:iam::\d{12}:", text))}
+    arns = [neighbour.cells[arn] for neighbour in sheet.lines if len(neighbour.cells) == len(sheet.header)]
+    accounts = {match[0] for text in arns if (match := re.match(r"arn:[\w-]+:iam::\d{12}:", text))}
     name = line.cells[user].strip()
     own = "root" if name == "<root_account>" else f"user/{name}"
     return [[*line.cells[:arn], account + own, *line.cells[arn + 1 :]] for account in sorted(accounts)]

@@ -20,7 +20,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.frameworks.reading import parse_framework
 from analyzer.controls.policy import parse_policy
 from analyzer.errors import AnalyzerError
-from analyzer.rendering.marks import BY_HAND, FOUND, KEY, SHEET, read_marks
+from analyzer.rendering.marks import BY_HAND, FINDING, KEY, SHEET, read_marks
 from analyzer.survey.organization import parse_organization
 from analyzer.survey.people import parse_people
 from tests.campaign.damaging import DAMAGES
@@ -83,7 +83,7 @@ ci-deployer,ci@example.com,2026-09-30
 ,auditor@example.com,2025-12-31
 """
 _MARKS: Final = Sheet(
-    [*KEY, FOUND, *BY_HAND],
+    [*KEY, FINDING, *BY_HAND],
     [
         Line(
             ["111122223333", f"u{n}", "access_key_1", "unused-credentials", f"a.csv:{n}", "asked", "", "46387", "x"], n
@@ -106,7 +106,7 @@ def _framework(data: bytes) -> Iterator[Wrong]:
 
 
 def _accounts(data: bytes) -> Iterator[Wrong]:
-    read = {one.account_id for one in parse_organization("accounts", data).accounts}
+    read = {account.account_id for account in parse_organization("accounts", data).accounts}
     text = data.decode("utf-8-sig")
     if text.lstrip()[:1] in {"{", "["}:
         there = set(re.findall(r'"Id"\s*:\s*"\s*(\d[\d-]*)\s*"', text))
@@ -114,14 +114,14 @@ def _accounts(data: bytes) -> Iterator[Wrong]:
         there = {cells[_column(rows)] for rows in [_rows(text)] for cells in rows[1:] if len(cells) > _column(rows)}
         if any(len(cells) <= _column(rows) for rows in [_rows(text)] for cells in rows[1:]):
             yield "a row without an account is accepted"
-    if lost := {one.replace("-", "") for one in there} - read:
+    if lost := {number.replace("-", "") for number in there} - read:
         yield f"accounts that are in the list are lost: {sorted(lost)}"
 
 
 def _column(rows: list[list[str]]) -> int:
     names = [re.sub("[^a-z]", "", name.lower()) for name in rows[0]]
-    known = ("account", "accountid", "accountnumber", "accountno", "awsaccount", "awsaccountid", "id")
-    return names.index(next(name for name in known if name in names))
+    spellings = ("account", "accountid", "accountnumber", "accountno", "awsaccount", "awsaccountid", "id")
+    return names.index(next(name for name in spellings if name in names))
 
 
 def _rows(text: str) -> list[list[str]]:
@@ -134,10 +134,10 @@ def _people(data: bytes, *, with_last_day: bool) -> Iterator[Wrong]:
     read = parse_people("people.csv", data, with_last_day=with_last_day).people
     rows = _rows(data.decode("utf-8-sig"))
     names = [re.sub("[^a-z]", "", name.lower()) for name in rows[0]]
-    for field, known in (("user", {"user", "username", "iamuser", "iamusername"}), ("email", {"email"})):
-        places = [at for at, name in enumerate(names) if name in known]
-        there = {cells[at].casefold() for cells in rows[1:] for at in places if at < len(cells) and cells[at]}
-        if lost := there - {(getattr(one, field) or "").casefold() for one in read}:
+    for field, spellings in (("user", {"user", "username", "iamuser", "iamusername"}), ("email", {"email"})):
+        positions = [at for at, name in enumerate(names) if name in spellings]
+        there = {cells[at].casefold() for cells in rows[1:] for at in positions if at < len(cells) and cells[at]}
+        if lost := there - {(getattr(person, field) or "").casefold() for person in read}:
             yield f"{field}s that are in the list are lost: {sorted(lost)}"
 
 
@@ -202,7 +202,7 @@ def _odd_texts(rng: Random, data: bytes) -> tuple[str, bytes]:
         return f"line {how}", "\n".join(lines).encode()
     text = "\n".join(lines)
     words = list(re.finditer(r"[\w.@-]+", text))
-    for word in sorted(rng.sample(words, rng.choice((1, 1, 2))), key=lambda one: -one.start()):
+    for word in sorted(rng.sample(words, rng.choice((1, 1, 2))), key=lambda match: -match.start()):
         text = text[: word.start()] + rng.choice(ODD) + text[word.end() :]
     return "odd words", text.encode()
 

@@ -61,8 +61,8 @@ def odd_cells(rng: Random, sheet: Sheet) -> None:
     """Put odd texts into one to three cells that hold evidence."""
     for _ in range(rng.choice((1, 1, 2, 3))):
         line = rng.choice(sheet.lines)
-        places = [at for at, name in enumerate(sheet.header) if name not in WHO]
-        line.cells[rng.choice(places)] = rng.choice(ODD)
+        positions = [at for at, name in enumerate(sheet.header) if name not in WHO]
+        line.cells[rng.choice(positions)] = rng.choice(ODD)
         line.touched = True
 
 
@@ -102,8 +102,8 @@ def flipped_flags(rng: Random, sheet: Sheet) -> None:
 def moved_cells(rng: Random, sheet: Sheet) -> None:
     """Change two cells of a row with each other."""
     line = rng.choice(sheet.lines)
-    one, other = (rng.randrange(2, len(line.cells)) for _ in range(2))
-    line.cells[one], line.cells[other] = line.cells[other], line.cells[one]
+    first, second = (rng.randrange(2, len(line.cells)) for _ in range(2))
+    line.cells[first], line.cells[second] = line.cells[second], line.cells[first]
     line.touched = True
 
 
@@ -119,9 +119,9 @@ def doubled_row_that_differs(rng: Random, sheet: Sheet) -> None:
     at = rng.randrange(len(sheet.lines))
     line = Line(list(sheet.lines[at].cells), sheet.lines[at].origin, touched=True)
     sheet.lines[at].touched = True
-    places = [at for at, cell in enumerate(line.cells) if cell[:2] == "20"]
-    for place in places:
-        line.cells[place] = stamp(rng)
+    positions = [at for at, cell in enumerate(line.cells) if cell[:2] == "20"]
+    for position in positions:
+        line.cells[position] = stamp(rng)
     sheet.lines.append(line)
 
 
@@ -246,8 +246,8 @@ def untouched(rng: Random, sheet: Sheet) -> None:
 
 
 MUTATIONS: Final[Mapping[str, Callable[[Random, Sheet], None]]] = {
-    one.__name__.replace("_", " "): one
-    for one in (
+    mutation.__name__.replace("_", " "): mutation
+    for mutation in (
         *(odd_cells, odd_identity, odd_row, other_times, flipped_flags, moved_cells, doubled_row),
         *(doubled_row_that_differs, shuffled_rows, lost_row, cut_row, joined_rows, wide_row, open_quote, blank_rows),
         *(header_again, no_header, lost_column, renamed_column, doubled_column, shuffled_columns, unknown_column),

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 def check_rendered(cases: Sequence[Case]) -> list[Failure]:
     """Audit cases as the command does, with every format, and return what is wrong with that."""
-    numbers = tuple(one.number for one in cases)
+    numbers = tuple(case.number for case in cases)
     with tempfile.TemporaryDirectory() as folder:
         reports, out = Path(folder) / "in", Path(folder) / "out"
         reports.mkdir()
-        for one in cases:
-            (reports / one.name).write_bytes(one.data)
+        for case in cases:
+            (reports / case.name).write_bytes(case.data)
         try:
             with within_limits():
                 pipeline.audit([str(reports)], SETTINGS, str(out), formats=formats_of("audit"))
@@ -37,6 +37,6 @@ def check_rendered(cases: Sequence[Case]) -> list[Failure]:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever ends a run is what is looked for
             where = traceback.extract_tb(error.__traceback__)
-            own = [one.filename for one in where if "analyzer" in one.filename] or [where[-1].filename]
+            own = [frame.filename for frame in where if "analyzer" in frame.filename] or [where[-1].filename]
             return [Failure(numbers, f"{type(error).__name__} below {Path(own[-1]).name}: {error}"[:300])]
     return [] if verified.holds else [Failure(numbers, f"evidence does not hold: {'; '.join(verified.lines)}"[:300])]

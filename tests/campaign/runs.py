@@ -28,12 +28,12 @@ _RENDERED: Final = 20
 
 @dataclass
 class Ran:
-    """What came of some runs: `kept` are the files that show failures, by name."""
+    """What came of some runs: `files` are those that show failures, by name."""
 
     tally: Tally = field(default_factory=Counter)
     failures: list[tuple[Failure, str]] = field(default_factory=list)
     """Each with the command that repeats it."""
-    kept: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     megabytes: int = 0
 
     @property
@@ -43,7 +43,7 @@ class Ran:
     def add(self, other: Ran) -> None:
         self.tally.update(other.tally)
         self.failures += other.failures
-        self.kept |= other.kept
+        self.files |= other.files
         self.megabytes = max(self.megabytes, other.megabytes)
 
 
@@ -64,7 +64,7 @@ def run_cases(ran: Ran, seed: int, numbers: Sequence[int], *, rendered: bool = T
     for failure in check(cases, ran.tally):
         some = [by_number[number] for number in failure.numbers]
         # What fails only in company is looked for in all of it.
-        alone = any(one.kind == failure.kind for one in check(some))
+        alone = any(repeated.kind == failure.kind for repeated in check(some))
         _keep(ran, seed, failure, shrunk(some if alone else cases, failure, check))
     if rendered:
         for failure in check_rendered(cases):
@@ -74,7 +74,7 @@ def run_cases(ran: Ran, seed: int, numbers: Sequence[int], *, rendered: bool = T
 def _keep(ran: Ran, seed: int, failure: Failure, few: Sequence[Case]) -> None:
     command = f"python -m tests.campaign --seed {seed} --only {','.join(str(case.number) for case in few)}"
     ran.failures.append((failure, command))
-    ran.kept |= {f"seed-{seed}-{case.name}": case.data for case in few}
+    ran.files |= {f"seed-{seed}-{case.name}": case.data for case in few}
 
 
 def run_list(ran: Ran, seed: int, number: int) -> None:
@@ -82,7 +82,7 @@ def run_list(ran: Ran, seed: int, number: int) -> None:
     kind, mutation, data = draw_list(seed, number)
     wrong = wrong_with_list(kind, data)
     ran.tally["list", kind, "wrong" if wrong else "tried"] += 1
-    for what in wrong:
+    for description in wrong:
         command = f"python -m tests.campaign --seed {seed} --only-list {number}"
-        ran.failures.append((Failure((number,), f"{kind}, {mutation}: {what}"), command))
-        ran.kept[f"seed-{seed}-list-{number}"] = data
+        ran.failures.append((Failure((number,), f"{kind}, {mutation}: {description}"), command))
+        ran.files[f"seed-{seed}-list-{number}"] = data

@@ -73,9 +73,9 @@ def written(cells: list[str], delimiter: str = ",") -> str:
     plain = delimiter.join(cells)
     if '"' not in plain and "\n" not in plain and "\r" not in plain and plain.count(delimiter) == len(cells) - 1:
         return plain
-    made = io.StringIO(newline="")
-    csv.writer(made, delimiter=delimiter, lineterminator="").writerow(cells)
-    return made.getvalue()
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=delimiter, lineterminator="").writerow(cells)
+    return buffer.getvalue()
 
 
 def stamp(rng: Random, oldest: int = 3000) -> str:
@@ -90,15 +90,15 @@ def stamp(rng: Random, oldest: int = 3000) -> str:
 def _key(rng: Random, slot: int) -> dict[str, str]:
     state = rng.random()
     if state < 0.4:
-        made, used, active = "N/A", "N/A", "false"
+        created, used, active = "N/A", "N/A", "false"
     else:
-        made, used = sorted((stamp(rng), stamp(rng)))  # no key is used before it is made
+        created, used = sorted((stamp(rng), stamp(rng)))  # no key is used before it is made
         active, used = "true" if state < 0.9 else "false", "N/A" if rng.random() < 0.3 else used
     prefix = f"access_key_{slot}"
     where = ("N/A", "N/A") if used == "N/A" else ("eu-west-1", rng.choice(("s3", "iam", "ec2")))
     return {
         f"{prefix}_active": active,
-        f"{prefix}_last_rotated": made,
+        f"{prefix}_last_rotated": created,
         f"{prefix}_last_used_date": used,
         f"{prefix}_last_used_region": where[0],
         f"{prefix}_last_used_service": where[1],
@@ -140,12 +140,12 @@ def draw_sheet(rng: Random, account: str, most: int = 5) -> Sheet:
     names = list(dict.fromkeys(f"{name}{n}" if name in _NAMES else name for n, name in enumerate(names)))
     unlike = {name.lower(): name for name in names}
     columns = LAYOUTS[rng.choice((16, 22, 22, 23))]
-    places = [_PLACE[column] for column in columns]
+    positions = [_POSITIONS[column] for column in columns]
     rows = [_row(rng, name, account, partition) for name in (ROOT, *unlike.values())]
-    return Sheet(list(columns), [Line([row[at] for at in places], n) for n, row in enumerate(rows)], account)
+    return Sheet(list(columns), [Line([row[at] for at in positions], n) for n, row in enumerate(rows)], account)
 
 
-_PLACE: Final = {column: place for place, column in enumerate(LAYOUTS[23])}
+_POSITIONS: Final = {column: position for position, column in enumerate(LAYOUTS[23])}
 
 
 @lru_cache(maxsize=1 << 12)

@@ -27,7 +27,7 @@ def shrunk(cases: Sequence[Case], failure: Failure, check: Callable[[Sequence[Ca
     end = time.monotonic() + _PATIENCE
 
     def fails(some: Sequence[Case]) -> bool:
-        return time.monotonic() < end and any(one.kind == failure.kind for one in check(some))
+        return time.monotonic() < end and any(repeated.kind == failure.kind for repeated in check(some))
 
     few = least(list(cases), lambda some: bool(some) and fails(some))
     if len(few) != 1:

@@ -91,7 +91,7 @@ def test_faults_of_the_program_are_found(
 ) -> None:
     assert check(CASES) == []
     broken(change, monkeypatch)
-    assert any(what in one.what for one in check(CASES))
+    assert any(what in one.description for one in check(CASES))
 
 
 def test_what_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_what_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) 
     broken(ends, monkeypatch)
     (failure,) = check(CASES)
     assert failure.numbers == (17,)
-    assert failure.what == "ZeroDivisionError in test_campaign.py: an empty report"
+    assert failure.description == "ZeroDivisionError in test_campaign.py: an empty report"
 
 
 def test_what_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_what_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     broken(hangs, monkeypatch)
     monkeypatch.setattr("tests.campaign.limits.SECONDS", 0.2)
     (failure,) = check([WHOLE])
-    assert failure.what.startswith("TooLongError")
+    assert failure.description.startswith("TooLongError")
 
 
 def test_what_fails_in_rendering_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_what_fails_in_rendering_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("analyzer.pipeline.audit", fails)
     (failure,) = rendering.check_rendered([WHOLE])
-    assert "a time of the year 9999" in failure.what
+    assert "a time of the year 9999" in failure.description
 
 
 def test_a_lost_account_and_a_crash_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

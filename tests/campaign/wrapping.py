@@ -34,12 +34,12 @@ def _as_text(name: str) -> Callable[[Sheet], bytes]:
 
 
 def _tar(data: bytes) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         info = tarfile.TarInfo("reports/report.csv")
         info.size = len(data)
         archive.addfile(info, io.BytesIO(data))
-    return made.getvalue()[: 1536 + -(-len(data) // 512) * 512]
+    return buffer.getvalue()[: 1536 + -(-len(data) // 512) * 512]
 
 
 def _mappings(sheet: Sheet) -> list[dict[str, str]]:
@@ -48,9 +48,9 @@ def _mappings(sheet: Sheet) -> list[dict[str, str]]:
 
 def _parquet(sheet: Sheet) -> bytes:
     columns = zip(*(line.cells for line in sheet.lines), strict=True)
-    made = io.BytesIO()
-    parquet.write_table(pa.table(dict(zip(sheet.header, map(list, columns), strict=True))), made)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table(dict(zip(sheet.header, map(list, columns), strict=True))), buffer)
+    return buffer.getvalue()
 
 
 def sheet_xml(sheet: Sheet) -> str:
@@ -82,11 +82,11 @@ _PARTS: Final = {
 
 def spreadsheet(parts: Mapping[str, str | bytes]) -> bytes:
     """Return a spreadsheet with these parts in the place of, or beside, the least that there has to be."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in {**_PARTS, **parts}.items():
             archive.writestr(zipfile.ZipInfo(name, (2026, 10, 31, 12, 0, 0)), content, zipfile.ZIP_DEFLATED, 1)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def xlsx(sheet: Sheet) -> bytes:
@@ -113,8 +113,8 @@ _EXTENSIONS: Final = {"xlsx": "xlsx", "parquet": "parquet", "JSON lines": "ndjso
 
 def extension(container: str) -> str:
     """Return how the name of a file with a container ends."""
-    known = _EXTENSIONS.get(container)
-    return known or ("json" if "json" in container or "list" in container else "csv" if "csv" in container else "dat")
+    ending = _EXTENSIONS.get(container)
+    return ending or ("json" if "json" in container or "list" in container else "csv" if "csv" in container else "dat")
 
 
 def fits(container: str, sheet: Sheet) -> bool:

@@ -38,12 +38,12 @@ class Terminal:
     def _read(self) -> None:
         while True:
             try:
-                found = os.read(self._own, 65_536)
+                chunk = os.read(self._own, 65_536)
             except OSError:  # the other end was closed
                 return
-            if not found:
+            if not chunk:
                 return
-            self._written += found
+            self._written += chunk
 
     def close(self) -> str:
         """Return all that was written, without colours and movements of the cursor."""
@@ -66,8 +66,8 @@ def open_terminal() -> Iterator[tuple[Terminal, list[str]]]:
 def run_on_terminal(*arguments: str | Path, cwd: Path, columns: int = 80) -> tuple[int, str, str]:
     """Run the console script; return its exit code, and what it wrote on standard output and on standard error."""
     environment = {**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "xterm"}
-    with open_terminal() as (out, answer), open_terminal() as (err, told):
+    with open_terminal() as (out, answer), open_terminal() as (err, errors):
         done = subprocess.run(
             [SCRIPT, *map(str, arguments)], cwd=cwd, check=False, stdout=out.end, stderr=err.end, env=environment
         )
-    return done.returncode, answer[0], told[0]
+    return done.returncode, answer[0], errors[0]

@@ -19,7 +19,7 @@ OLD, YOUNG, LATER = "2026-01-01T00:00:00Z", "2026-10-21T00:00:00Z", "2026-11-05T
 # 2026-10-31T23:59:59.999999Z less 45 and 90 days, to the second before and after.
 LESS_THAN_45, MORE_THAN_45 = "2026-09-17T00:00:00Z", "2026-09-16T23:59:59Z"
 LESS_THAN_90, MORE_THAN_90 = "2026-08-03T00:00:00Z", "2026-08-02T23:59:59Z"
-MADE = {"user_creation_time": YOUNG}
+YOUNG_USER = {"user_creation_time": YOUNG}
 CHINA = {"arn": "arn:aws-cn:iam::111122223333:root"}
 OF_CHINA = {"arn": "arn:aws-cn:iam::111122223333:user/a"}
 GOVCLOUD = {"arn": "arn:aws-us-gov:iam::111122223333:root"}
@@ -44,7 +44,7 @@ def certificate(active: str, rotated: str = "N/A") -> dict[str, str]:
     return {"cert_1_active": active, "cert_1_last_rotated": rotated}
 
 
-def both(first: str, second: str, **cells: str) -> dict[str, str]:
+def two_keys(first: str, second: str, **cells: str) -> dict[str, str]:
     """Return the cells of two keys by their flags."""
     return key(1, active=first, rotated=OLD) | key(2, active=second, rotated=YOUNG) | cells
 
@@ -78,7 +78,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(UNDECIDED, Reason.LAST_USE_UNKNOWN, user("a", **key(rotated=YOUNG, used=""))),
         Case(UNDECIDED, Reason.USED_AFTER_AS_OF, user("a", **key(rotated=YOUNG, used=LATER))),
         Case(UNDECIDED, Reason.AGE_UNKNOWN, user("a", **key(rotated="", used=YOUNG))),
-        Case(PASS, Reason.AGE_UNKNOWN, user("a", **MADE, **key(rotated="", used="2026-10-25T00:00:00Z"))),
+        Case(PASS, Reason.AGE_UNKNOWN, user("a", **YOUNG_USER, **key(rotated="", used="2026-10-25T00:00:00Z"))),
         Case(FAIL, Reason.AGE_UNKNOWN, user("a", **key(rotated="", used="2026-09-01T00:00:00Z"))),
     ),
     "access-key-rotation": (
@@ -87,27 +87,31 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(FAIL, Reason.LAST_CHANGED, user("a", **key(2, rotated=OLD))),
         Case(UNDECIDED, Reason.AGE_UNKNOWN, user("a", **key(rotated="", used=YOUNG))),
         Case(FAIL, Reason.AGE_UNKNOWN, user("a", **key(rotated="x", used="2026-07-01T00:00:00Z"))),
-        Case(PASS, Reason.AGE_UNKNOWN, user("a", **MADE, **key(rotated="N/A"))),
+        Case(PASS, Reason.AGE_UNKNOWN, user("a", **YOUNG_USER, **key(rotated="N/A"))),
         Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **key(active="yes", rotated=OLD))),
         Case(NOT_APPLICABLE, Reason.CREATED_AFTER_AS_OF, user("a", **key(rotated=LATER))),
     ),
     "single-active-access-key": (
-        Case(PASS, Reason.ONE_ACTIVE_KEY, user("a", **both("true", "false"))),
-        Case(PASS, Reason.ONE_ACTIVE_KEY, user("a", **both("false", ""))),
-        Case(FAIL, Reason.TWO_ACTIVE_KEYS, user("a", **both("true", "true"))),
-        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **both("true", "x"))),
-        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **both("true", "true", access_key_2_last_rotated=LATER))),
-        Case(NOT_APPLICABLE, Reason.CREATED_AFTER_AS_OF, user("a", user_creation_time=LATER, **both("true", "true"))),
+        Case(PASS, Reason.ONE_ACTIVE_KEY, user("a", **two_keys("true", "false"))),
+        Case(PASS, Reason.ONE_ACTIVE_KEY, user("a", **two_keys("false", ""))),
+        Case(FAIL, Reason.TWO_ACTIVE_KEYS, user("a", **two_keys("true", "true"))),
+        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **two_keys("true", "x"))),
+        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **two_keys("true", "true", access_key_2_last_rotated=LATER))),
+        Case(
+            NOT_APPLICABLE, Reason.CREATED_AFTER_AS_OF, user("a", user_creation_time=LATER, **two_keys("true", "true"))
+        ),
     ),
     "no-initial-access-keys": (
-        Case(FAIL, Reason.NEVER_USED, user("a", **MADE, **password(), **key(rotated="2026-10-21T00:05:00Z"))),
-        Case(PASS, Reason.LAST_CHANGED, user("a", **MADE, **password(), **key(rotated="2026-10-21T00:05:01Z"))),
-        Case(PASS, Reason.LAST_USED, user("a", **MADE, **password(), **key(rotated=YOUNG, used=YOUNG))),
-        Case(UNDECIDED, Reason.LAST_USE_UNKNOWN, user("a", **MADE, **password(), **key(rotated=YOUNG, used=""))),
-        Case(UNDECIDED, Reason.USED_AFTER_AS_OF, user("a", **MADE, **password(), **key(rotated=YOUNG, used=LATER))),
+        Case(FAIL, Reason.NEVER_USED, user("a", **YOUNG_USER, **password(), **key(rotated="2026-10-21T00:05:00Z"))),
+        Case(PASS, Reason.LAST_CHANGED, user("a", **YOUNG_USER, **password(), **key(rotated="2026-10-21T00:05:01Z"))),
+        Case(PASS, Reason.LAST_USED, user("a", **YOUNG_USER, **password(), **key(rotated=YOUNG, used=YOUNG))),
+        Case(UNDECIDED, Reason.LAST_USE_UNKNOWN, user("a", **YOUNG_USER, **password(), **key(rotated=YOUNG, used=""))),
+        Case(
+            UNDECIDED, Reason.USED_AFTER_AS_OF, user("a", **YOUNG_USER, **password(), **key(rotated=YOUNG, used=LATER))
+        ),
         Case(UNDECIDED, Reason.AGE_UNKNOWN, user("a", user_creation_time="", **password(), **key(rotated=YOUNG))),
-        Case(UNDECIDED, Reason.PASSWORD_UNKNOWN, user("a", **MADE, **password(enabled=""), **key(rotated=YOUNG))),
-        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **MADE, **password(), **key(active="", rotated=YOUNG))),
+        Case(UNDECIDED, Reason.PASSWORD_UNKNOWN, user("a", **YOUNG_USER, **password(enabled=""), **key(rotated=YOUNG))),
+        Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **YOUNG_USER, **password(), **key(active="", rotated=YOUNG))),
     ),
     "console-mfa": (
         Case(PASS, Reason.MFA_ACTIVE, user("a", mfa_active="TRUE", **password(changed=OLD))),
@@ -191,7 +195,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(FAIL, Reason.LAST_CHANGED, user("a", **password(used=YOUNG, changed=MORE_THAN_90))),
         Case(UNDECIDED, Reason.AGE_UNKNOWN, user("a", **password(changed=""))),
         Case(UNDECIDED, Reason.AGE_UNKNOWN, user("a", **password(changed=LATER))),
-        Case(PASS, Reason.AGE_UNKNOWN, user("a", **MADE, **password(changed="not_supported"))),
+        Case(PASS, Reason.AGE_UNKNOWN, user("a", **YOUNG_USER, **password(changed="not_supported"))),
         Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **password(enabled="", changed=OLD))),
     ),
     "expired-password-in-use": (
@@ -229,7 +233,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case(PASS, Reason.NOT_BOTH, user("a", **password(changed=OLD), **key(active="false", rotated=OLD))),
         Case(PASS, Reason.NOT_BOTH, user("a", **key(2, rotated=OLD))),
         Case(FAIL, Reason.PASSWORD_AND_KEY, user("a", **password(changed=OLD), **key(2, rotated=OLD))),
-        Case(FAIL, Reason.PASSWORD_AND_KEY, user("a", **password(changed=OLD), **both("?", "true"))),
+        Case(FAIL, Reason.PASSWORD_AND_KEY, user("a", **password(changed=OLD), **two_keys("?", "true"))),
         Case(UNDECIDED, Reason.PASSWORD_UNKNOWN, user("a", password_enabled="", **key(rotated=OLD))),
         Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **password(changed=OLD), **key(active="", rotated=OLD))),
         Case(UNDECIDED, Reason.ACTIVE_UNKNOWN, user("a", **password(changed=OLD), **key(rotated=LATER))),

@@ -57,9 +57,9 @@ class Stopping:
             self._child([word.replace("{inputs}", which) for word in self.command], at, stop, writing)
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
-            said = pipe.read()
+            step_count = pipe.read()
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        return code, int(said or b"0")
+        return code, int(step_count or b"0")
 
     def _child(self, command: Sequence[str], at: int, stop: int, writing: int) -> None:
         steps = 0
@@ -101,7 +101,7 @@ def _restored(out: Path, state: Mapping[str, bytes]) -> None:
         (out / name).write_bytes(data)
 
 
-def _other(which: str) -> str:
+def _other_inputs(which: str) -> str:
     return INPUTS[1 - INPUTS.index(which)]
 
 
@@ -110,43 +110,49 @@ def campaign(folder: Path, points: int, command: Sequence[str]) -> dict[str, Any
     for name in LOADED:
         import_module(name)
     work = Stopping(folder, command)
-    wanted, steps = {}, 0
+    states, steps = {}, 0
     for which in INPUTS:
         code, steps = work.run(which)
         assert code in (0, 1), (code, (folder / "errors").read_text())
-        wanted[which] = state_of(work.out)
+        states[which] = state_of(work.out)
     first, now = INPUTS
-    assert wanted[first] != wanted[now], "the inputs make no difference"
-    counts, found = dict.fromkeys((one.name for one in SIGNALS), 0), {"old": 0, "new": 0}
+    assert states[first] != states[now], "the inputs make no difference"
+    counts, outcomes = dict.fromkeys((stop.name for stop in SIGNALS), 0), {"old": 0, "new": 0}
     for point in range(points):
         if command[0] == "ingest":  # which adds to what is there
-            _restored(work.out, wanted[first])
+            _restored(work.out, states[first])
             now = first
-        other, stop = _other(now), SIGNALS[point % len(SIGNALS)]
+        next_inputs, stop = _other_inputs(now), SIGNALS[point % len(SIGNALS)]
         at, before = 1 + (point * steps) // points, set(work.beside())
-        code, _ = work.run(other, at, stop)
-        left = state_of(work.out)
-        said = (folder / "errors").read_text()
-        assert left in (wanted[now], wanted[other]), ("neither the old set nor the new", at, stop, sorted(left), said)
-        assert "Traceback" not in said, said
-        found["new" if left == wanted[other] else "old"] += 1
-        now = other if left == wanted[other] else now
+        code, _ = work.run(next_inputs, at, stop)
+        state = state_of(work.out)
+        errors = (folder / "errors").read_text()
+        assert state in (states[now], states[next_inputs]), (
+            "neither the old set nor the new",
+            at,
+            stop,
+            sorted(state),
+            errors,
+        )
+        assert "Traceback" not in errors, errors
+        outcomes["new" if state == states[next_inputs] else "old"] += 1
+        now = next_inputs if state == states[next_inputs] else now
         # A run that had less to do than the others may end before that step.
-        assert code in ((-stop, 0, 1) if stop == signal.SIGKILL else (2, 0, 1)), (code, at, said)
+        assert code in ((-stop, 0, 1) if stop == signal.SIGKILL else (2, 0, 1)), (code, at, errors)
         if stop != signal.SIGKILL:
             assert before.issuperset(work.beside()), ("left behind", at, stop, work.beside())
         counts[stop.name] += 1
     if command[0] == "ingest":
-        _restored(work.out, wanted[first])
+        _restored(work.out, states[first])
         now = first
-    other = _other(now)
-    code, _ = work.run(other)
+    next_inputs = _other_inputs(now)
+    code, _ = work.run(next_inputs)
     assert code in (0, 1), (code, (folder / "errors").read_text())
-    assert state_of(work.out) == wanted[other]
+    assert state_of(work.out) == states[next_inputs]
     assert not work.beside(), work.beside()
-    return {"steps": steps, "stopped": counts, "found": found}
+    return {"steps": steps, "stopped": counts, "found": outcomes}
 
 
 if __name__ == "__main__":
-    _, place, number, *words = sys.argv
-    print(json.dumps(campaign(Path(place), int(number), words)))  # noqa: T201 - what the test reads
+    _, folder_name, number, *words = sys.argv
+    print(json.dumps(campaign(Path(folder_name), int(number), words)))  # noqa: T201 - what the test reads

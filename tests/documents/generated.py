@@ -57,7 +57,9 @@ def _explained() -> str:
 
 def _in_full(control: Mapping[str, Any]) -> str:
     limits = ", ".join(f"`{name}` = {value}" for name, value in control["parameters"].items())
-    asked = "; ".join(f"{FRAMEWORKS[name].label}: {', '.join(numbers)}" for name, numbers in control["mapping"].items())
+    requirements = "; ".join(
+        f"{FRAMEWORKS[name].label}: {', '.join(numbers)}" for name, numbers in control["mapping"].items()
+    )
     rows = {
         "severity": control["severity"],
         "applies to": control["applies_to"],
@@ -67,7 +69,7 @@ def _in_full(control: Mapping[str, Any]) -> str:
         "caveats": " ".join(control["caveats"]),
         "why": control["rationale"],
         "remediation": control["remediation"],
-        "frameworks": asked,
+        "frameworks": requirements,
         "references": " ".join(f"<{link}>" for link in control["references"]),
     }
     lines = "".join(f"- **{label}**: {text}\n" for label, text in rows.items() if text)
@@ -75,7 +77,10 @@ def _in_full(control: Mapping[str, Any]) -> str:
 
 
 def _frameworks() -> str:
-    rows = [[f"`{one.id}`", one.title, one.publisher, str(len(one.requirements))] for one in FRAMEWORKS.values()]
+    rows = [
+        [f"`{framework.id}`", framework.title, framework.publisher, str(len(framework.requirements))]
+        for framework in FRAMEWORKS.values()
+    ]
     return _table(["id", "framework", "publisher", "requirements"], rows)
 
 

@@ -84,7 +84,7 @@ def test_the_tables_of_an_audit_come_back_cell_by_cell(reports: list[str], tmp_p
 @pytest.mark.parametrize("wanted", [(), ("issues",), ("users", "credentials"), tuple(TABLES)])
 def test_tables_can_be_chosen(reports: list[str], tmp_path: Path, wanted: tuple[str, ...]) -> None:
     _, every = audit_in_batches(reports, SETTINGS, tmp_path / "every")
-    _, tables = audit_in_batches(reports, SETTINGS, tmp_path / "out", wanted=wanted)
+    _, tables = audit_in_batches(reports, SETTINGS, tmp_path / "out", table_names=wanted)
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert left == {"manifest.json", "tallies.parquet", *(f"{name}.parquet" for name in wanted)}
     for name in (*wanted, "tallies"):

@@ -13,27 +13,27 @@ from typing import Final
 
 from tests.golden.capturing import RUNS, Entries, capture, digests
 
-KEPT: Final = Path(__file__).with_name("digests.json")
+DIGESTS_FILE: Final = Path(__file__).with_name("digests.json")
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"rewrite {KEPT.name}")
+    parser.add_argument("--write", action="store_true", help=f"rewrite {DIGESTS_FILE.name}")
     parser.add_argument("--dump", type=Path, metavar="DIR", help="write the text of every entry below this folder")
     parser.add_argument("--run", action="append", choices=RUNS, metavar="NAME", help="dump only this run; may repeat")
-    given = parser.parse_args(arguments)
-    if not given.write and given.dump is None:
+    options = parser.parse_args(arguments)
+    if not options.write and options.dump is None:
         parser.error("say --write, or --dump DIR")
-    if given.write and given.run:
+    if options.write and options.run:
         parser.error("--write is about all runs")
-    made: dict[str, dict[str, str]] = {}
-    for name in given.run or RUNS:
+    digests_of_runs: dict[str, dict[str, str]] = {}
+    for name in options.run or RUNS:
         entries = capture(name)
-        made[name] = digests(entries)
-        if given.dump is not None:
-            dump(entries, given.dump / name)
-    if given.write:
-        KEPT.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        digests_of_runs[name] = digests(entries)
+        if options.dump is not None:
+            dump(entries, options.dump / name)
+    if options.write:
+        DIGESTS_FILE.write_text(json.dumps(digests_of_runs, indent=1) + "\n", encoding="utf-8")
 
 
 def dump(entries: Entries, folder: Path) -> None:

@@ -131,18 +131,18 @@ def _crossed() -> dict[str, bytes]:
     days = {"old": ("2026-09-30", "2026-10-31"), "new": ("2026-10-31", "2026-09-30")}
     return {
         f"{folder}/{day}/{account}.csv": files[f"in/{day}/credentialReport_{account}.csv"]
-        for folder, both in days.items()
-        for day, account in zip(both, ("111122223333", "123456789012"), strict=True)
+        for folder, folder_days in days.items()
+        for day, account in zip(folder_days, ("111122223333", "123456789012"), strict=True)
     }
 
 
 def _swapped() -> dict[str, bytes]:
     """Return reports of several days, two of which lie in each other's folder: time goes backwards."""
-    other = {"2026-09-30": "2026-10-31", "2026-10-31": "2026-09-30"}
+    swapped_days = {"2026-09-30": "2026-10-31", "2026-10-31": "2026-09-30"}
     files = {}
     for name, content in drawn("days_in_folders").files.items():
         _, day, file = name.split("/")
-        files[f"in/{other.get(day, day)}/{file}"] = content
+        files[f"in/{swapped_days.get(day, day)}/{file}"] = content
     return files
 
 
@@ -202,14 +202,14 @@ def capture(name: str) -> Entries:
 def _entries_of(step: Step) -> Iterator[tuple[str, str]]:
     if step.keeps == OUT:
         shutil.rmtree(OUT, ignore_errors=True)
-    said, code = _run(step.args)
+    screen, code = _run(step.args)
     yield "exit code", f"{code}\n"
-    yield "screen", said
+    yield "screen", screen
     manifest = Path(OUT) / "manifest.json"
     before = manifest.read_bytes() if step.keeps == OUT and manifest.exists() else None
     if not step.once:
-        told, _ = _run([*step.args, "--json"])
-        yield "json", _json(json.loads(told)) if told.startswith("{") else told
+        json_text, _ = _run([*step.args, "--json"])
+        yield "json", _json(json.loads(json_text)) if json_text.startswith("{") else json_text
         if before is not None and manifest.read_bytes() != before:
             raise AssertionError(f"the same command wrote another manifest: {' '.join(step.args)}")
     if step.keeps is not None:
@@ -280,13 +280,13 @@ def _without_versions(cell: object) -> object:
 
 
 def _manifest(path: Path) -> str:
-    kept = json.loads(path.read_bytes())
+    facts = json.loads(path.read_bytes())
     for name in ("versions", "digest", "manifest"):  # the digests are of the versions as well
-        kept.pop(name, None)
-    for output in kept["outputs"]:
+        facts.pop(name, None)
+    for output in facts["outputs"]:
         if Path(output["name"]).suffix in _BINARY:
             del output["sha256"], output["bytes"]
-    return _json(kept)
+    return _json(facts)
 
 
 def _json(value: object) -> str:

@@ -62,7 +62,7 @@ UNREADABLE_TIMES: Final = (
 )
 UNREADABLE_FLAGS: Final = ("yes", "1", "0", "tru", "", " ", "WAHR", "-", "TRUE", " false", "not_supported", "N/A")
 AGES: Final = (0, 1, 7, 29, 30, 44, 45, 46, 60, 89, 90, 91, 150, 364, 365, 366, 700, 1500, 2400)
-PLACES: Final = (("us-east-1", "ec2"), ("eu-west-1", "sts"), ("N/A", "s3"), ("ap-southeast-2", "logs"))
+REGIONS_AND_SERVICES: Final = (("us-east-1", "ec2"), ("eu-west-1", "sts"), ("N/A", "s3"), ("ap-southeast-2", "logs"))
 
 
 class Fleet(NamedTuple):
@@ -139,9 +139,9 @@ def _key(dice: Random, slot: str, at: datetime) -> Row:
     elif kind == "never":
         cells = ("true", _ago(dice, at), "N/A", "N/A", "N/A")
     else:
-        made = dice.choice((150, 700))
+        most_days = dice.choice((150, 700))
         flag = "false" if kind == "inactive" else "true"
-        cells = (flag, _ago(dice, at, made), _ago(dice, at, 0, made - 1), *dice.choice(PLACES))
+        cells = (flag, _ago(dice, at, most_days), _ago(dice, at, 0, most_days - 1), *dice.choice(REGIONS_AND_SERVICES))
     names = ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")
     return {f"{slot}_{name}": cell for name, cell in zip(names, cells, strict=True)}
 
@@ -288,16 +288,16 @@ MULTI_DAY: Final = tuple(FLEETS)
 @_fleet
 def compressed(dice: Random) -> Fleet:
     """Gzip files, also of an envelope, and a zip with several members of two days and a bystander."""
-    one, two, three, four, old = (_text(_rows(dice, who)) for who in (*ACCOUNTS[:4], ACCOUNTS[2]))
+    first, second, third, fourth, old = (_text(_rows(dice, who)) for who in (*ACCOUNTS[:4], ACCOUNTS[2]))
     members = {
-        "2026-10-31/c.csv": three,
-        "2026-10-31/d.csv": four,
+        "2026-10-31/c.csv": third,
+        "2026-10-31/d.csv": fourth,
         "2026-09-30/c.csv": old,
         "readme.txt": "what these are\n",
     }
     files = {
-        "in/2026-10-31/a.csv.gz": _gzip(one.encode()),
-        "in/b.json.gz": _gzip(_json_envelope(two, DAY)),
+        "in/2026-10-31/a.csv.gz": _gzip(first.encode()),
+        "in/b.json.gz": _gzip(_json_envelope(second, DAY)),
         "in/all.zip": _zip(members),
     }
     return Fleet(files, ["in", *ALL])
@@ -341,14 +341,14 @@ def parts_of_a_snapshot(dice: Random) -> Fleet:
 @_fleet
 def exact_copies(dice: Random) -> Fleet:
     """The same bytes under other names, in an envelope, and on another day."""
-    one, two = (_text(_rows(dice, who)) for who in ACCOUNTS[:2])
+    first, second = (_text(_rows(dice, who)) for who in ACCOUNTS[:2])
     files = {
-        "in/2026-10-31/a.csv": one.encode(),
-        "in/2026-10-31/a (1).csv": one.encode(),
-        "in/2026-10-31/a.json": _json_envelope(one, DAY),
-        "in/2026-10-31/b.csv": two.encode(),
-        "in/2026-09-30/b.csv": two.encode(),
-        "in/zz.csv": two.encode(),
+        "in/2026-10-31/a.csv": first.encode(),
+        "in/2026-10-31/a (1).csv": first.encode(),
+        "in/2026-10-31/a.json": _json_envelope(first, DAY),
+        "in/2026-10-31/b.csv": second.encode(),
+        "in/2026-09-30/b.csv": second.encode(),
+        "in/zz.csv": second.encode(),
     }
     return Fleet(files, ["in", "--as-of", "2026-10-31", *ALL])
 
@@ -392,7 +392,7 @@ def bystanders(dice: Random) -> Fleet:
 
 def _damage(dice: Random, text: str, *, repairable: bool) -> str:
     header, *lines = text.split("\n")
-    made = [header]
+    damaged = [header]
     for line in lines:
         kind = dice.choice(("comma", "blank") if repairable else ("comma", "short", "long", "blank", "quote", "whole"))
         name = line.split(",", 1)[0]
@@ -407,9 +407,9 @@ def _damage(dice: Random, text: str, *, repairable: bool) -> str:
         elif kind == "quote":
             line = f'"{line}'  # noqa: PLW2901
         elif kind == "blank":
-            made.append(dice.choice(("", "  ")))
-        made.append(line)
-    return "\n".join(made)
+            damaged.append(dice.choice(("", "  ")))
+        damaged.append(line)
+    return "\n".join(damaged)
 
 
 @_fleet

@@ -10,13 +10,15 @@ import json
 
 import pytest
 
-from tests.golden.__main__ import KEPT
+from tests.golden.__main__ import DIGESTS_FILE
 from tests.golden.capturing import RUNS, capture, digests
 from tests.golden.fleets import FLEETS, MULTI_DAY, drawn
 from tests.slices import sliced
 from tests.test_schemas import require_fits
 
-DIGESTS: dict[str, dict[str, str]] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+DIGESTS: dict[str, dict[str, str]] = (
+    json.loads(DIGESTS_FILE.read_text(encoding="utf-8")) if DIGESTS_FILE.exists() else {}
+)
 
 
 def test_every_run_has_its_digests() -> None:

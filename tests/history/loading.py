@@ -40,8 +40,8 @@ def load(
     `since` and `until` are included. A part that is damaged is noted in `log`, and the rest is loaded; without a `log`
     it raises InputError.
     """
-    found = list(_selected(folder, accounts, since, until, columns, log))
-    return frame_of_snapshots(pa.concat_tables(found) if found else SNAPSHOTS.empty_table(), columns)
+    tables = list(_selected(folder, accounts, since, until, columns, log))
+    return frame_of_snapshots(pa.concat_tables(tables) if tables else SNAPSHOTS.empty_table(), columns)
 
 
 def _selected(

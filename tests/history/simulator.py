@@ -69,7 +69,7 @@ NAMES = (
     *("terraform", "+oncall", "data_loader", "1e5", "@ops", "audit-READER", "true", "None", "mail-relay", "b=c"),
 )
 PATHS = ("/", "/", "/", "/automation/", "/region/west/", "/a,b/", '/say"hi"/')
-PLACES = (("us-east-1", "ec2"), ("eu-west-1", "sts"), (None, "s3"), ("ap-southeast-2", "logs"))
+REGIONS_AND_SERVICES = (("us-east-1", "ec2"), ("eu-west-1", "sts"), (None, "s3"), ("ap-southeast-2", "logs"))
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,8 @@ class Life:
         users = {}
         for name in sorted(self.timelines, key=lambda name: (name != ROOT, name)):
             timeline = self.timelines[name]
-            place = bisect_right(timeline, at, key=lambda entry: entry[0])
-            user = timeline[place - 1][1] if place else None
+            position = bisect_right(timeline, at, key=lambda entry: entry[0])
+            user = timeline[position - 1][1] if position else None
             if user is not None:
                 users[name] = user
         return State(at, users)
@@ -243,12 +243,17 @@ def _slot_cells(user: User, kind: str, at: datetime) -> list[str]:
     by_slot = {credential.slot: credential for credential in user.of(kind)}
     cells = []
     for slot in SLOTS:
-        held = by_slot.get(slot)
-        cells += [_flag(held is not None and held.active), _stamp(held.created if held else None, at)]
+        credential = by_slot.get(slot)
+        cells += [
+            _flag(credential is not None and credential.active),
+            _stamp(credential.created if credential else None, at),
+        ]
         if kind == KEY:
-            used = held.last_used if held else None
-            place = [held.region or "N/A", held.service or "N/A"] if held and used else ["N/A", "N/A"]
-            cells += [_stamp(used, at), *place]
+            used = credential.last_used if credential else None
+            region_and_service = (
+                [credential.region or "N/A", credential.service or "N/A"] if credential and used else ["N/A", "N/A"]
+            )
+            cells += [_stamp(used, at), *region_and_service]
     return cells
 
 
@@ -363,14 +368,14 @@ class _Machine:
         yield from ((weight / 4, step) for weight, step in self._slot_options(user, CERTIFICATE))
 
     def _slot_options(self, user: User, kind: str) -> Iterator[tuple[float, Step]]:
-        held = user.of(kind)
-        if len(held) < 2:
+        credentials = user.of(kind)
+        if len(credentials) < 2:
             yield 1.2, partial(self._make, user, kind)
-        if not held:
+        if not credentials:
             yield 0.4, partial(self._make, user, kind, 2)
-        if held and not any(credential.serial in self.pinned for credential in held):
+        if credentials and not any(credential.serial in self.pinned for credential in credentials):
             yield 0.5, partial(self._swap, user, kind)
-        for credential in held:
+        for credential in credentials:
             yield 0.4, partial(self._toggle, credential.serial)
             yield 0.3, partial(self._remove, credential.serial)
             if kind == KEY:
@@ -383,13 +388,13 @@ class _Machine:
     def _create_user(self, name: str) -> None:
         if name.lower() in self.users:
             return
-        known = name.lower() in self.timelines
-        if known and self.rng.random() < 0.5:
+        is_known = name.lower() in self.timelines
+        if is_known and self.rng.random() < 0.5:
             name = name.swapcase()
         self.diligence[name.lower()] = self.rng.choice((0.02, 0.05, 0.3, 1.0))
         user = User(name, self.rng.choice(PATHS), self.now)
         self._put(user)
-        self._note("user_recreated" if known else "user_created", user, detail=Detail(path=user.path))
+        self._note("user_recreated" if is_known else "user_created", user, detail=Detail(path=user.path))
         if self.rng.random() < 0.5:
             self._set_password(user)
             self._later(20, 3000, partial(self._toggle_mfa, user))
@@ -433,63 +438,67 @@ class _Machine:
 
     def _find(self, serial: int) -> tuple[User, Credential] | None:
         user = self.users.get(self.owners[serial])
-        held = next((held for held in user.credentials if held.serial == serial), None) if user else None
-        return (user, held) if user and held else None
+        credential = (
+            next((credential for credential in user.credentials if credential.serial == serial), None) if user else None
+        )
+        return (user, credential) if user and credential else None
 
     def _make(self, user: User, kind: str, number: int = 1) -> list[Credential]:
         """Make one or two (a tie) in free slots, whichever they are: slot 1 may hold the newer one."""
-        held = user.of(kind)
-        free = [slot for slot in SLOTS if slot not in {credential.slot for credential in held}]
+        credentials = user.of(kind)
+        free = [slot for slot in SLOTS if slot not in {credential.slot for credential in credentials}]
         slots = self.rng.sample(free, min(number, len(free)))
-        made = [Credential(next(self.numbers), kind, slot, self.now) for slot in slots]
-        self.owners |= dict.fromkeys((credential.serial for credential in made), user.lower)
-        if len(made) == 2:
-            self.pinned.update(credential.serial for credential in made)
-        self._put(user.with_credentials(kind, [*held, *made]))
-        for credential in made:
+        created = [Credential(next(self.numbers), kind, slot, self.now) for slot in slots]
+        self.owners |= dict.fromkeys((credential.serial for credential in created), user.lower)
+        if len(created) == 2:
+            self.pinned.update(credential.serial for credential in created)
+        self._put(user.with_credentials(kind, [*credentials, *created]))
+        for credential in created:
             self._note_credential("created", user, credential)
             if kind == KEY and self.rng.random() < 0.4:
                 self._later(1, 90, partial(self._use, credential.serial))
-        return made
+        return created
 
     def _change(self, user: User, changed: Credential) -> None:
-        others = [held for held in user.of(changed.kind) if held.serial != changed.serial]
+        others = [credential for credential in user.of(changed.kind) if credential.serial != changed.serial]
         self._put(user.with_credentials(changed.kind, [*others, changed]))
 
     def _use(self, serial: int) -> None:
-        if (found := self._find(serial)) is None or not found[1].active:
+        if (pair := self._find(serial)) is None or not pair[1].active:
             return
-        region, service = self.rng.choice(PLACES)
-        used = replace(found[1], last_used=self.now.replace(second=0), region=region, service=service)
-        self._change(found[0], used)
-        self._note_credential("used", found[0], used)
+        region, service = self.rng.choice(REGIONS_AND_SERVICES)
+        used = replace(pair[1], last_used=self.now.replace(second=0), region=region, service=service)
+        self._change(pair[0], used)
+        self._note_credential("used", pair[0], used)
 
     def _toggle(self, serial: int) -> None:
-        if (found := self._find(serial)) is None:
+        if (pair := self._find(serial)) is None:
             return
-        changed = replace(found[1], active=not found[1].active)
-        self._change(found[0], changed)
-        self._note_credential("activated" if changed.active else "deactivated", found[0], changed)
+        changed = replace(pair[1], active=not pair[1].active)
+        self._change(pair[0], changed)
+        self._note_credential("activated" if changed.active else "deactivated", pair[0], changed)
         if self.rng.random() < 0.2:  # thought better of it
             self._later(60, 5 * 86_400, partial(self._toggle, serial))
 
     def _deactivate(self, serial: int) -> None:
-        if (found := self._find(serial)) is not None and found[1].active:
+        if (pair := self._find(serial)) is not None and pair[1].active:
             self._toggle(serial)
 
     def _remove(self, serial: int) -> User | None:
         """Delete a key or certificate and return its user; None: it was already gone."""
-        if (found := self._find(serial)) is None:
+        if (pair := self._find(serial)) is None:
             return None
-        user, gone = found
-        left = user.with_credentials(gone.kind, [held for held in user.of(gone.kind) if held.serial != serial])
-        self._put(left)
+        user, gone = pair
+        remaining = user.with_credentials(
+            gone.kind, [credential for credential in user.of(gone.kind) if credential.serial != serial]
+        )
+        self._put(remaining)
         self._note_credential("deleted", user, gone)
-        return left
+        return remaining
 
     def _swap(self, user: User, kind: str) -> None:
         """Let a report from now on show each key in the other slot."""
-        moved = [replace(held, slot=3 - held.slot) for held in user.of(kind)]
+        moved = [replace(credential, slot=3 - credential.slot) for credential in user.of(kind)]
         self._put(user.with_credentials(kind, moved))
         for credential in moved:
             self._note_credential("moved", user, credential)
@@ -514,17 +523,17 @@ class _Machine:
 
     def _finish_rotation(self, old: Credential, new: int) -> None:
         user = self._remove(old.serial)
-        found = self._find(new)
-        if user is None or found is None:
+        pair = self._find(new)
+        if user is None or pair is None:
             return
-        self._note_credential("rotated", user, found[1], replaces=old.created)
+        self._note_credential("rotated", user, pair[1], replaces=old.created)
         if self.rng.random() < 0.4:  # the new key is shown where the old one was
             self._later(1, 7200, partial(self._swap_lone, new))
 
     def _swap_lone(self, serial: int) -> None:
-        found = self._find(serial)
-        if found is not None and len(found[0].of(KEY)) == 1 and serial not in self.pinned:
-            self._swap(found[0], KEY)
+        pair = self._find(serial)
+        if pair is not None and len(pair[0].of(KEY)) == 1 and serial not in self.pinned:
+            self._swap(pair[0], KEY)
 
     # Writing it down
 
@@ -542,9 +551,11 @@ class _Machine:
     ) -> None:
         self.log.append(Happening(self.now, event, user.name, user.created, kind, key_created, detail or Detail()))
 
-    def _note_credential(self, what: str, user: User, held: Credential, replaces: datetime | None = None) -> None:
-        detail = Detail(held.serial, held.slot, held.region, held.service, replaces=replaces)
-        self._note(f"{WORDS[held.kind]}_{what}", user, held.kind, held.created, detail)
+    def _note_credential(
+        self, event: str, user: User, credential: Credential, replaces: datetime | None = None
+    ) -> None:
+        detail = Detail(credential.serial, credential.slot, credential.region, credential.service, replaces=replaces)
+        self._note(f"{WORDS[credential.kind]}_{event}", user, credential.kind, credential.created, detail)
 
 
 # What a comparer of two reports can know
@@ -598,11 +609,14 @@ def events_between(old: State, new: State) -> set[Expected]:
     return events
 
 
-def _all_of(user: User | None, password_event: str, what: str) -> set[Expected]:
+def _all_of(user: User | None, password_event: str, event: str) -> set[Expected]:
     """Return the same event for each credential of a user that came or went."""
     if user is None:
         return set()
-    events = {Expected(f"{WORDS[held.kind]}_{what}", user.lower, held.kind, held.created) for held in user.credentials}
+    events = {
+        Expected(f"{WORDS[credential.kind]}_{event}", user.lower, credential.kind, credential.created)
+        for credential in user.credentials
+    }
     return events | ({Expected(password_event, user.lower, PASSWORD)} if user.password_enabled else set())
 
 
@@ -630,22 +644,22 @@ def matched(
     pairs = []
     for old in before:
         same = [new for new in after if new.created == old.created]
-        twins = [other for other in before if other.created == old.created]
+        twins = [twin for twin in before if twin.created == old.created]
         if len(same) > 1 or len(twins) > 1:
             same = [new for new in same if new.slot == old.slot]
         pairs += [(old, new) for new in same]
     by_age = attrgetter("created", "slot")
-    lost = sorted((old for old in before if all(old is not known for known, _ in pairs)), key=by_age)
-    made = sorted((new for new in after if all(new is not known for _, known in pairs)), key=by_age)
-    return pairs, lost, made
+    lost = sorted((old for old in before if all(old is not paired for paired, _ in pairs)), key=by_age)
+    added = sorted((new for new in after if all(new is not paired for _, paired in pairs)), key=by_age)
+    return pairs, lost, added
 
 
 def _slot_events(before: User, after: User, kind: str) -> set[Expected]:
     word, events = WORDS[kind], set()
-    pairs, lost, made = matched(before.of(kind), after.of(kind))
+    pairs, lost, added = matched(before.of(kind), after.of(kind))
 
-    def add(what: str, subject: Credential) -> None:
-        events.add(Expected(f"{word}_{what}", after.lower, kind, subject.created))
+    def add(event: str, subject: Credential) -> None:
+        events.add(Expected(f"{word}_{event}", after.lower, kind, subject.created))
 
     for old, new in pairs:
         if old.active != new.active:
@@ -654,10 +668,10 @@ def _slot_events(before: User, after: User, kind: str) -> set[Expected]:
             add("used", new)
         if old.slot != new.slot and kind == KEY:
             add("moved", new)
-    rotated = min(len(lost), len(made)) if kind == KEY else 0
-    for new in made[:rotated]:
+    rotated = min(len(lost), len(added)) if kind == KEY else 0
+    for new in added[:rotated]:
         add("rotated", new)
-    for new in made[rotated:]:
+    for new in added[rotated:]:
         add("created", new)
     for old in lost[rotated:]:
         add("deleted", old)
@@ -738,7 +752,7 @@ def expected_lifetimes(
                     censored_right=closing is None,
                 )
             )
-    by_key = sorted(lifetimes, key=lambda one: (one.key_created or one.user_created, one.last_seen))
+    by_key = sorted(lifetimes, key=lambda lifetime: (lifetime.key_created or lifetime.user_created, lifetime.last_seen))
     return sorted(by_key, key=attrgetter("first_seen", "user", "credential_kind"))
 
 
@@ -752,7 +766,7 @@ def _failing(report: str, state: State) -> set[_Subject]:
         if verdict.credential == PASSWORD:
             subjects.add(_Subject(user.lower, user.created, PASSWORD))
         else:
-            key = next(held for held in user.of(KEY) if verdict.credential == f"{KEY}_{held.slot}")
+            key = next(credential for credential in user.of(KEY) if verdict.credential == f"{KEY}_{credential.slot}")
             subjects.add(_Subject(user.lower, user.created, KEY, key.created, key.serial))
     return subjects
 
@@ -763,7 +777,7 @@ def _renewed(subject: _Subject, before: State, now: State) -> bool:
     if subject.kind == PASSWORD:
         since = user.password_last_used or user.password_changed
     else:
-        key = next(held for held in user.of(KEY) if held.serial == subject.serial)
+        key = next(credential for credential in user.of(KEY) if credential.serial == subject.serial)
         since = key.last_used or key.created
     return since is not None and since > before.at
 
@@ -780,7 +794,7 @@ def _closed_by(subject: _Subject, last: State, closing: State) -> str:
         if not after.password_enabled:
             return "deactivated"
         return "used" if _later_use(before.password_last_used, after.password_last_used) else "changed"
-    key = next((held for held in after.of(KEY) if held.serial == subject.serial), None)
+    key = next((credential for credential in after.of(KEY) if credential.serial == subject.serial), None)
     if key is None:
         return "deleted"
     return "used" if key.active else "deactivated"

@@ -61,7 +61,7 @@ def test_the_bounds_hold_the_true_instants_of_every_control(tmp_path: Path, seed
             pair
             for subject, mine in spans.items()
             if (subject.control, subject.user, subject.kind) == (row["control"], row["user"].lower(), row["kind"])
-            and subject.made == row["key_created"]
+            and subject.created == row["key_created"]
             for pair in holding(mine, row)
         ]
         assert true, row

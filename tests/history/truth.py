@@ -26,7 +26,7 @@ LIMITS = (timedelta(0), 45 * DAY, 90 * DAY, 90 * DAY + timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Subject:
-    """What fails; `made` is the creation of a key or certificate, and of nothing else.
+    """What fails; `created` is the creation of a key or certificate, and of nothing else.
 
     `serial` tells two apart that were made in one instant: no report shows it.
     """
@@ -35,7 +35,7 @@ class Subject:
     user: str
     user_created: datetime
     kind: str
-    made: datetime | None
+    created: datetime | None
     serial: int | None
 
 
@@ -56,10 +56,10 @@ def truth(life: Life) -> dict[Subject, list[Span]]:
     spans: dict[Subject, list[Span]] = defaultdict(list)
     for at in sorted(turns(life)):
         failing = set(failures(life, at))
-        for one in begun.keys() - failing:
-            spans[one].append(Span(begun.pop(one), at))
-        for one in failing - begun.keys():
-            begun[one] = at
+        for subject in begun.keys() - failing:
+            spans[subject].append(Span(begun.pop(subject), at))
+        for subject in failing - begun.keys():
+            begun[subject] = at
     for subject, opened in begun.items():
         spans[subject].append(Span(opened, None))
     return spans
@@ -67,18 +67,18 @@ def truth(life: Life) -> dict[Subject, list[Span]]:
 
 def turns(life: Life) -> set[datetime]:
     """Return every instant at which something may have come to fail, or to fail no longer."""
-    found = {life.birth}
+    instants = {life.birth}
     for timeline in life.timelines.values():
         for at, user in timeline:
             times = {at} | (shown(user) if user is not None else set())
-            found |= {time + limit for time in times for limit in (*LIMITS, life.expiry_days * DAY)}
-    return {at for at in found if life.birth <= at <= life.end}
+            instants |= {time + limit for time in times for limit in (*LIMITS, life.expiry_days * DAY)}
+    return {at for at in instants if life.birth <= at <= life.end}
 
 
 def shown(user: User) -> set[datetime]:
     """Return the times that a report shows of a user."""
-    held = (time for one in user.credentials for time in (one.created, one.last_used))
-    return {time for time in (user.password_changed, user.password_last_used, *held) if time is not None}
+    times = (time for credential in user.credentials for time in (credential.created, credential.last_used))
+    return {time for time in (user.password_changed, user.password_last_used, *times) if time is not None}
 
 
 def failures(life: Life, at: datetime) -> Iterator[Subject]:
@@ -94,5 +94,5 @@ def subject_of(state: State, control: str, name: str, credential: str) -> Subjec
     if credential in {"user", PASSWORD}:
         return Subject(control, user.lower, user.created, credential, None, None)
     kind = KEY if credential.startswith(KEY) else "certificate"
-    held = next(one for one in user.of(kind) if one.slot == int(credential[-1]))
-    return Subject(control, user.lower, user.created, kind, held.created, held.serial)
+    subject_credential = next(candidate for candidate in user.of(kind) if candidate.slot == int(credential[-1]))
+    return Subject(control, user.lower, user.created, kind, subject_credential.created, subject_credential.serial)

@@ -15,14 +15,14 @@ import xlsxwriter
 from tests.reports import COLUMNS_22, csv_of, key, password, root, user
 
 GENERATED = "2026-10-31T08:00:00Z"
-OTHER = "444455556666"
+OTHER_ACCOUNT = "444455556666"
 ROWS = (
     root(),
     user("anna", **key(rotated="2026-10-01T08:00:00Z", used="2026-10-30T08:00:00Z")),
     user("ben", **password(changed="2026-01-01T00:00:00Z")),
 )
 REPORT = csv_of(*ROWS)
-SECOND = csv_of(root(OTHER), user("carla", account=OTHER))
+SECOND = csv_of(root(OTHER_ACCOUNT), user("carla", account=OTHER_ACCOUNT))
 BASE64 = base64.b64encode(REPORT.encode()).decode()
 SECOND_BASE64 = base64.b64encode(SECOND.encode()).decode()
 LINES = REPORT.split("\n")
@@ -60,18 +60,18 @@ def xml(content: str = BASE64) -> str:
 
 
 def tarred(mode: Literal["w", "w:gz"], members: dict[str, str]) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode=mode) as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
         for name, text in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(text.encode())
             archive.addfile(info, io.BytesIO(text.encode()))
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def workbook(*rows: list[Any]) -> bytes:
-    made = io.BytesIO()
-    with xlsxwriter.Workbook(made, {"in_memory": True, "remove_timezone": True}) as book:
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True, "remove_timezone": True}) as book:
         sheet = book.add_worksheet("Report")
         date = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
         for number, row in enumerate(rows):
@@ -80,15 +80,15 @@ def workbook(*rows: list[Any]) -> bytes:
                     sheet.write_string(number, column, cell)
                 else:
                     sheet.write_datetime(number, column, cell, date)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def zipped(**members: bytes) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 READ: dict[str, str | bytes] = {

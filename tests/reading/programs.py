@@ -31,26 +31,32 @@ SENTINELS = ("N/A", "no_information", "not_supported")
 
 def steampipe(row: Row) -> dict[str, Any]:
     status = {"no_information": "never_used", "N/A": "not_set"}.get(row["password_last_used"], "used")
-    made: dict[str, Any] = {"user_name": row["user"], "user_arn": row["arn"], "generated_time": GENERATED}
+    record: dict[str, Any] = {"user_name": row["user"], "user_arn": row["arn"], "generated_time": GENERATED}
     for name in COLUMNS_22[2:]:
         value: Any = None if row[name] in SENTINELS else row[name]
-        made[name] = row[name] in {"true", "not_supported"} if name in FLAGS else value
-    return {**made, "password_status": status, "partition": "aws", "account_id": row["arn"].split(":")[4], "_ctx": "{}"}
+        record[name] = row[name] in {"true", "not_supported"} if name in FLAGS else value
+    return {
+        **record,
+        "password_status": status,
+        "partition": "aws",
+        "account_id": row["arn"].split(":")[4],
+        "_ctx": "{}",
+    }
 
 
 def cloudquery(row: Row) -> dict[str, Any]:
-    made: dict[str, Any] = {"_cq_id": "5ac0", "_cq_sync_time": "2026-11-20T10:00:00Z"}
+    record: dict[str, Any] = {"_cq_id": "5ac0", "_cq_sync_time": "2026-11-20T10:00:00Z"}
     for name in COLUMNS_22:
         value: Any = row[name]
         if name in TIMES:
             value = None if value in SENTINELS else value
         elif name in FLAGS and name != "password_enabled":
             value = value == "true"
-        other = name.replace("cert_", "cert")
+        short_name = name.replace("cert_", "cert")
         if "_rotated" not in name and not name.endswith("_date"):
-            other = other.replace("access_key_", "access_key")
-        made[name if name.endswith("_rotated") else other] = value
-    return made
+            short_name = short_name.replace("access_key_", "access_key")
+        record[name if name.endswith("_rotated") else short_name] = value
+    return record
 
 
 def custodian(row: Row) -> dict[str, Any]:
@@ -60,8 +66,8 @@ def custodian(row: Row) -> dict[str, Any]:
         return row[name] == "true" if row[name] in {"true", "false"} else row[name]
 
     def slots(kind: str, parts: Sequence[str]) -> list[dict[str, Any]]:
-        found = [{part: plain(f"{kind}_{n}_{part}") for part in parts} for n in (1, 2)]
-        return [one for one in found if one["active"] or one["last_rotated"]]
+        slot_records = [{part: plain(f"{kind}_{n}_{part}") for part in parts} for n in (1, 2)]
+        return [record for record in slot_records if record["active"] or record["last_rotated"]]
 
     report: dict[str, Any] = {name: plain(name) for name in COLUMNS_22 if not name.startswith(("access_key", "cert_"))}
     keys = slots("access_key", ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service"))
@@ -72,11 +78,11 @@ def custodian(row: Row) -> dict[str, Any]:
 
 def scoutsuite(row: Row) -> dict[str, Any]:
     lost = ("password_last_used", "password_last_changed", *(n for n in TIMES if n.startswith("access_key")))
-    made: dict[str, Any] = {
+    record: dict[str, Any] = {
         name: None if name in lost and row[name] in {"N/A", "no_information"} else row[name] for name in COLUMNS_22
     }
     return {
-        **made,
+        **record,
         "id": row["user"],
         "name": row["user"],
         "mfa_active_hardware": None,
@@ -110,7 +116,8 @@ def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| " + " | ".join(rows[0]) + " |"]
     for row in rows:
         cells = (
-            "<null>" if one is None else str(one).lower() if isinstance(one, bool) else str(one) for one in row.values()
+            "<null>" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+            for value in row.values()
         )
         lines.append("| " + " | ".join(cells) + " |")
     rule = "+" + "+".join("-" * 9 for _ in rows[0]) + "+"
@@ -122,9 +129,9 @@ def as_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     for name in set(TIMES) & set(table.column_names):
         column = table[name].cast(pa.timestamp("us", "UTC"))
         table = table.set_column(table.column_names.index(name), name, column)
-    made = io.BytesIO()
-    parquet.write_table(table, made)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer)
+    return buffer.getvalue()
 
 
 def in_lines(rows: Sequence[Mapping[str, Any]]) -> str:

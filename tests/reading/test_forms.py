@@ -22,7 +22,7 @@ from tests.reading.forms import (
     MARKED,
     NAMES,
     NO_REPORT,
-    OTHER,
+    OTHER_ACCOUNT,
     PASSED_OVER,
     READ,
     REPORT,
@@ -125,23 +125,23 @@ SEVERAL = {
 def test_each_envelope_is_a_source_of_its_own(tmp_path: Path, form: str) -> None:
     found = inspected(Path(write(tmp_path / "a.json", SEVERAL[form])))
     assert [str(one["name"]).rpartition("/")[2] for one in found] == ["a.json#1", "a.json#2"]
-    assert [one["account_id"] for one in found] == [ACCOUNT, OTHER]
+    assert [one["account_id"] for one in found] == [ACCOUNT, OTHER_ACCOUNT]
 
 
 def test_an_error_line_between_two_documents_hides_neither(tmp_path: Path) -> None:
     error = "An error occurred (Throttling) when calling the GetCredentialReport operation: Rate exceeded"
     path = write(tmp_path / "a.json", f"{envelope()}\n{error}\n{envelope(SECOND_BASE64)}\n")
     tables, log = read(path)
-    assert set(tables.users["account_id"]) == {ACCOUNT, OTHER}
+    assert set(tables.users["account_id"]) == {ACCOUNT, OTHER_ACCOUNT}
     assert codes(log) == ["unreadable_file"]
     assert "Throttling" in log.rows[0][5]
 
 
 def test_an_account_beside_the_envelope_is_that_of_rows_without_arns(tmp_path: Path) -> None:
     lines = [",".join(cell for n, cell in enumerate(line.split(",")) if n != 1) for line in LINES]
-    text = json.dumps({"account_id": OTHER, "response": {"Content": "\n".join(lines)}})
+    text = json.dumps({"account_id": OTHER_ACCOUNT, "response": {"Content": "\n".join(lines)}})
     tables, _ = read(write(tmp_path / "111122223333.json", text))
-    assert set(tables.users["account_id"]) == {OTHER}
+    assert set(tables.users["account_id"]) == {OTHER_ACCOUNT}
 
 
 # --- lines around a report --------------------------------------------------------------------------------------------

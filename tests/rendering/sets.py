@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.history import History
 
-OTHER: Final = "444455556666"
+OTHER_ACCOUNT: Final = "444455556666"
 POLICY: Final = b"""
 [waivers.known]
 user = "007"
@@ -45,8 +45,8 @@ def write_reports(folder: Path) -> list[str]:
     """Write reports of two accounts, one of them of two days and damaged, below `folder`; return the paths to audit."""
     write(folder / "in/2026-10-31/odd.csv", csv_of(root(), *ODD) + "\n,,\n")
     for day in ("2026-10-30", "2026-10-31"):
-        old = user("ci-deploy", account=OTHER, **key(rotated="2026-01-01T00:00:00Z"))
-        write(folder / f"in/{day}/{OTHER}.csv", csv_of(root(OTHER), old))
+        old = user("ci-deploy", account=OTHER_ACCOUNT, **key(rotated="2026-01-01T00:00:00Z"))
+        write(folder / f"in/{day}/{OTHER_ACCOUNT}.csv", csv_of(root(OTHER_ACCOUNT), old))
     return [str(folder / "in")]
 
 
@@ -59,9 +59,9 @@ def audit(folder: Path) -> None:
 def history(folder: Path) -> None:
     """Leave the evidence set of a history in `folder`."""
     world, checklist = WORLDS["a month"]()
-    found = history_of(world, checklist, sla_days=30, not_covered=(("2026-10-31", OTHER),))
+    followed = history_of(world, checklist, sla_days=30, not_covered=(("2026-10-31", OTHER_ACCOUNT),))
     issues = [{"source": "in/one.csv", "line": 2, "code": "bad_timestamp", "message": "not a time: x", "value": "x"}]
-    _leave("history", replace(found, issues=frame(issues, ISSUES)), folder)
+    _leave("history", replace(followed, issues=frame(issues, ISSUES)), folder)
 
 
 def comparison(folder: Path) -> None:
@@ -73,21 +73,21 @@ def comparison(folder: Path) -> None:
         {**whose, "event": "new_failure", **failing},
         {**whose, "event": "fixed", **failing, "how": "used"},
     ]
-    found = Comparison(
+    compared = Comparison(
         settings=settings(),
         inputs=[],
         events=frame(events, EVENTS),
         issues=frame([], ISSUES),
         accounts=(ACCOUNT,),
-        only_old=(OTHER,),
+        only_old=(OTHER_ACCOUNT,),
     )
-    _leave("comparison", found, folder)
+    _leave("comparison", compared, folder)
 
 
-def _leave(kind: str, found: History | Comparison, folder: Path) -> None:
-    facts = {**found.facts, "inputs": [INPUT]}
+def _leave(kind: str, result: History | Comparison, folder: Path) -> None:
+    facts = {**result.facts, "inputs": [INPUT]}
     folder.mkdir()
-    outputs = put_tables(str(folder), found.tables)
+    outputs = put_tables(str(folder), result.tables)
     storage.put(str(folder), MANIFEST, seal(manifest(kind, facts, outputs)))
 
 

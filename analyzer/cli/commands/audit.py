@@ -101,11 +101,11 @@ class AuditShowing(Showing):
         from analyzer.evidence.schema import to_pandas  # noqa: PLC0415
 
         due = due_facts(run.summary, self.days_ahead)
-        left = run.evidence
-        if self.due_within is not None and left is not None:
-            is_there = "findings" in left.files and due["count"]
-            rows = plain_rows(to_pandas(soonest(left, self.days_ahead, _MOST_DUE))) if is_there else []
-            due["findings"] = rows if "findings" in left.files else None
+        evidence = run.evidence
+        if self.due_within is not None and evidence is not None:
+            is_there = "findings" in evidence.files and due["count"]
+            rows = plain_rows(to_pandas(soonest(evidence, self.days_ahead, _MOST_DUE))) if is_there else []
+            due["findings"] = rows if "findings" in evidence.files else None
         key = run.summary.settings.pseudonyms
         hidden = {"pseudonyms": key} if key else {}
         return run.summary.facts | hidden | {"due": due, "exit_reason": ending.reason(run.summary)}

@@ -214,9 +214,9 @@ def ingest(  # noqa: PLR0913 - one parameter an option
     from analyzer.cli.screen.tracking import show_ingest  # noqa: PLC0415
 
     with progress(shown=showing.progress) as bars:
-        kept = pipeline.ingest(paths, store, account_id=account, captured_at=times, limits=limits, progress=bars)
-    show("ingest", lambda: kept.facts, lambda: show_ingest(kept, str(store)), showing)
-    return kept.exit_code
+        result = pipeline.ingest(paths, store, account_id=account, captured_at=times, limits=limits, progress=bars)
+    show("ingest", lambda: result.facts, lambda: show_ingest(result, str(store)), showing)
+    return result.exit_code
 
 
 def show_store(

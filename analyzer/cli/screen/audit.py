@@ -10,9 +10,9 @@ from analyzer.cli.screen.common import (
     count_cell,
     new_table,
     open_console,
+    print_hidden_count,
     print_line,
     print_note,
-    print_rest,
     print_table,
     show_files,
     show_issues,
@@ -174,14 +174,15 @@ def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
         judged = sum(counts[name] for name in _STATUSES)
         cells = [count_cell(count, STYLES.get(_OUTCOMES.get(name, ""), "")) for name, count in counts.items()]
         table.add_row(_KINDS[kind], f"{judged:,}", *cells)
-        judged_words, other_words = (
+        judged_words, not_judged_words = (
             ", ".join(
                 f"{count:,} {name}" for name, count in counts.items() if count and (name in _STATUSES) is is_judged
             )
             for is_judged in (True, False)
         )
         judged_words = f" ({judged_words})" if judged_words else ""
-        lines.append(f"  {_KINDS[kind]}: {judged:,} judged{judged_words}{f', {other_words}' if other_words else ''}")
+        not_judged_words = f", {not_judged_words}" if not_judged_words else ""
+        lines.append(f"  {_KINDS[kind]}: {judged:,} judged{judged_words}{not_judged_words}")
     if verbose and width_of(console, table) <= console.width:
         print_table(console, table)
         return
@@ -214,10 +215,10 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
             accounts = []
         print_table(console, _controls(audit, shown, accounts))
         if accounts:
-            places = f"{len(accounts)} of {failing.shape[1]:,} accounts, those with most failures first"
-            places = "each account" if len(accounts) == failing.shape[1] else places
+            columns_in_words = f"{len(accounts)} of {failing.shape[1]:,} accounts, those with most failures first"
+            columns_in_words = "each account" if len(accounts) == failing.shape[1] else columns_in_words
             waived = "; waived failures are not counted" if audit.totals["waived"] else ""
-            print_note(console, f"Columns on the right: failures in {places}{waived}.")
+            print_note(console, f"Columns on the right: failures in {columns_in_words}{waived}.")
     not_shown = [number for number in checks if number not in shown and number not in is_open]
     passing = [audit.checklist.checks[number].control.id for number in not_shown if counts[number]["judged"]]
     nothing_judged = [audit.checklist.checks[number].control.id for number in not_shown if not counts[number]["judged"]]
@@ -225,8 +226,8 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     sentences = [f"{counted(further, 'more control')} not shown"] if further else []
     groups = (("all pass", passing), ("nothing to judge", nothing_judged))
     sentences += [f"{text}: {', '.join(dict.fromkeys(ids))}" for text, ids in groups if ids]
-    if others := audit.checklist.not_asked_for:
-        sentences.append(f"--all-controls judges {counted(len(others), 'more control')}")
+    if further_controls := audit.checklist.not_asked_for:
+        sentences.append(f"--all-controls judges {counted(len(further_controls), 'more control')}")
     if sentences:
         words = "; ".join(sentences)
         print_note(console, f"{words[0].upper()}{words[1:]}.")
@@ -263,8 +264,8 @@ def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) 
         numbers = {name: _without_manual(counts, status) for name, status in _STATUSES.items()}
         numbers |= {name: counts[name] for name in ("manual", "waived")}
         words = ", ".join(f"{count:,} {name}" for name, count in numbers.items() if count)
-        named = f" ({_number(check, audit.checklist)})" if check.requirement else ""
-        print_line(console, f"  {check.control.id}{named}: {words or 'nothing to judge'}")
+        number_in_brackets = f" ({_number(check, audit.checklist)})" if check.requirement else ""
+        print_line(console, f"  {check.control.id}{number_in_brackets}: {words or 'nothing to judge'}")
 
 
 def _number(check: Check, checklist: Checklist) -> str:
@@ -302,7 +303,7 @@ def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None
     if DUE in run.notable:
         rows, count = run.notable[DUE]
         show_due(console, (_frame(run.summary, rows).head(most), count), days)
-        print_rest(console, most, count, f"credreport show {run.folder} --due-within {days}")
+        print_hidden_count(console, most, count, f"credreport show {run.folder} --due-within {days}")
     elif not run.summary.settings.every_snapshot:
         console.print()
         print_line(console, f"{due_in_words(run.summary, days)}.")
@@ -317,7 +318,7 @@ def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
         print_line(console, f"Waivers to review: {len(to_review):,}", "bold")
         for row in to_review[:most]:
             print_line(console, f"  {row['source']}:{row['line']} {row['message']}")
-        print_rest(console, most, len(to_review), "see the workbook, or issues.parquet")
+        print_hidden_count(console, most, len(to_review), "see the workbook, or issues.parquet")
     covering = [row for row in records(audit.waivers) if row["failing"] or row["not_checked"]]
     if not covering:
         return
@@ -329,4 +330,4 @@ def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
         ticket = f" [{row['ticket']}]" if row["ticket"] else ""
         line = f"  {row['id']}: {text} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
         print_line(console, line)
-    print_rest(console, most, len(covering), "see the workbook, or --json", " waivers")
+    print_hidden_count(console, most, len(covering), "see the workbook, or --json", " waivers")

@@ -140,7 +140,7 @@ def print_note(console: Console, text: str) -> None:
         console.print(line, soft_wrap=True)
 
 
-def print_rest(console: Console, shown: int, count: int, where: str, noun: str = "") -> None:
+def print_hidden_count(console: Console, shown: int, count: int, where: str, noun: str = "") -> None:
     """Print how many of `count` entries were not shown, and where to find them. Print nothing if all were shown."""
     if count > shown:
         print_line(console, f"  and {count - shown:,} more{noun}: {where}", "dim")
@@ -204,10 +204,9 @@ def show_issues(
         text.append(printable(f"{where}{message}"))
         print_line(console, text, hang=9)
     if len(counts) > len(shown):
-        rest = sum(list(counts.values())[len(shown) :])
-        print_note(
-            console, f"and {counted(rest, 'more data issue')} of {counted(len(counts) - len(shown), 'other kind')}."
-        )
+        hidden_count = sum(list(counts.values())[len(shown) :])
+        hidden_kinds = counted(len(counts) - len(shown), "other kind")
+        print_note(console, f"and {counted(hidden_count, 'more data issue')} of {hidden_kinds}.")
 
 
 def show_files(console: Console, written: WrittenFiles, title: str = "Evidence in") -> None:
@@ -232,8 +231,9 @@ def where_to_look(written: WrittenFiles) -> Text:
     tables = [file for file in written.files if file.partition("/")[0].endswith(".parquet")]
     others = [file for file in written.files if file not in tables and not file.endswith(".json")]
     first = next((file for file in ("report.html", "workbook.xlsx") if file in others), None)
-    rest = [file for file in others if file != first]
-    more = [*([_file_list(rest)] if rest else []), counted(len({file.partition("/")[0] for file in tables}), "table")]
+    further_files = [file for file in others if file != first]
+    more = [_file_list(further_files)] if further_files else []
+    more.append(counted(len({file.partition("/")[0] for file in tables}), "table"))
     if first is None:
         return Text.assemble(("Evidence ", "bold"), f"in {_folder(written)}/: {', '.join([*others, more[-1]])}")
     return Text.assemble(("Open ", "bold"), f"{_folder(written)}/{first}. Also written: {', '.join(more)}.")
@@ -247,8 +247,8 @@ def _file_list(files: list[str]) -> str:
     """Return the files as one line. The files of a subfolder are only counted."""
     folders: dict[str, int] = {}
     for file in files:
-        head, _, rest = file.partition("/")
-        folders[f"{head}/" if rest else head] = folders.get(f"{head}/" if rest else head, 0) + 1
+        head, _, path_in_folder = file.partition("/")
+        folders[f"{head}/" if path_in_folder else head] = folders.get(f"{head}/" if path_in_folder else head, 0) + 1
     return ", ".join(
         f"{name} ({counted(count, _NOUNS.get(name, 'file'))})" if name.endswith("/") else name
         for name, count in folders.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from analyzer.cli.screen.common import open_console, print_answer, print_line, print_rest, show_files
+from analyzer.cli.screen.common import open_console, print_answer, print_hidden_count, print_line, show_files
 
 if TYPE_CHECKING:
     from analyzer.evidence.verify import Verification
@@ -30,7 +30,7 @@ def show_sample(sampled: Sampled) -> None:
     print_line(console, first, "bold")
     for line in strata[:_MOST_STRATA]:
         print_line(console, f"  {line}")
-    print_rest(console, _MOST_STRATA, len(strata), "see the workbook, or --json", " strata")
+    print_hidden_count(console, _MOST_STRATA, len(strata), "see the workbook, or --json", " strata")
     show_files(console, sampled, "Written to")
 
 

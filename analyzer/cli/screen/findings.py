@@ -133,7 +133,7 @@ def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
         user = f"{user} {row['credential']}"
     name = row["control"] if control else row["credential"]
     return (
-        named_account(row["account_id"], row.get("account_name")),
+        account_with_name(row["account_id"], row.get("account_name")),
         printable(user),
         name,
         row[mark].replace("_", " "),
@@ -141,7 +141,7 @@ def _cells(row: dict[str, Any], *, control: bool, mark: str) -> tuple[str, ...]:
     )
 
 
-def named_account(account: str | None, name: str | None) -> str:
+def account_with_name(account: str | None, name: str | None) -> str:
     """Return the number of an account, with its name if it has one."""
     return f"{account or 'unknown'}{f' ({printable(name)})' if name else ''}"
 

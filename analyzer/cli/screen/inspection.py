@@ -132,8 +132,10 @@ class _Table:
         """Print the table."""
         header = {name: _SHOWN_AS.get(name, name) for name, _ in self._columns}
         print_line(self._console, self._line(header, "report"), "dim")
-        named = zip(self._rows, self._names[self._by_folder], strict=True)
-        for folder, pairs in groupby(named, key=lambda pair: pair[0]["folder"] if self._by_folder else self._beginning):
+        rows_and_names = zip(self._rows, self._names[self._by_folder], strict=True)
+        for folder, pairs in groupby(
+            rows_and_names, key=lambda pair: pair[0]["folder"] if self._by_folder else self._beginning
+        ):
             if folder:
                 print_line(self._console, folder, "bold")
             for row, name in pairs:
@@ -169,12 +171,12 @@ def _shared_folder(folders: Sequence[str]) -> str:
 
 def _cells(row: dict[str, Any], accounts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the cells of a report, by column."""
-    known = {part["account_id"] or UNKNOWN_ACCOUNT for part in accounts}
+    account_ids = {part["account_id"] or UNKNOWN_ACCOUNT for part in accounts}
     name = printable(row["name"])
     folder = name[: name.rfind("/") + 1]
     at = row["captured_at"]
     return {
-        "account": next(iter(known), "-") if len(known) < 2 else counted(len(known), "account"),
+        "account": next(iter(account_ids), "-") if len(account_ids) < 2 else counted(len(account_ids), "account"),
         "rows": f"{row['rows']:,}",
         "rejected": f"{row['rejected']:,}" if row["rejected"] else "-",
         "captured": time_in_words(at) if at else "unknown",
@@ -221,7 +223,7 @@ def _show_accounts(console: Console, inputs: pd.DataFrame) -> None:
 
 def _show_errors(console: Console, issues: pd.DataFrame) -> None:
     """Print each error, if the list of data issues only counts them. Rejected rows are shown with their report."""
-    rejecting = [code for code, known in CODES.items() if known.level == Level.REJECTED and code != "rejected_row"]
+    rejecting = [code for code, kind in CODES.items() if kind.level == Level.REJECTED and code != "rejected_row"]
     rows = records(issues[issues["code"].isin(rejecting).to_numpy()])
     if len(rows) <= len({row["code"] for row in rows}):
         return

@@ -50,9 +50,9 @@ def show_requirements(console: Console, audit: Summary, most: int, *, in_full: b
         if waived := int(requirement.waived.sum()):
             text.append(f" ({waived:,} waived)")
         print_line(console, text, hang=width + 4)
-    rest = len(shown) - most
-    if rest > 0:
-        print_note(console, f"and {counted(rest, 'more requirement')}: see requirements.parquet")
+    hidden_count = len(shown) - most
+    if hidden_count > 0:
+        print_note(console, f"and {counted(hidden_count, 'more requirement')}: see requirements.parquet")
     if not in_full:
         met_requirements = [requirement for requirement, holds in zip(audit.requirements, is_met, strict=True) if holds]
         passing = [

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from analyzer.cli.screen.common import STYLES, open_console, print_line, time_in_words
-from analyzer.cli.screen.findings import named_account
+from analyzer.cli.screen.findings import account_with_name
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import printable
 from analyzer.evidence.coverage import labels_of
@@ -49,15 +49,15 @@ def show_shown(shown: Shown) -> None:
     if columns:
         print_line(console, _aligned(columns, {name: header.get(name, name) for name, _ in columns}, "why"), "dim")
     # The findings of a user are listed together, at the position of the worst one.
-    first = {row["place"]: at for at, row in reversed(list(enumerate(rows)))}
+    first = {row["subject"]: at for at, row in reversed(list(enumerate(rows)))}
     for (names, location), group in groupby(
-        sorted(rows, key=lambda row: first[row["place"]]), key=lambda row: row["place"]
+        sorted(rows, key=lambda row: first[row["subject"]]), key=lambda row: row["subject"]
     ):
         console.print()
-        _show_place(console, names, location)
+        _show_subject(console, names, location)
         for row in group:
             _show_finding(console, row, columns)
-    _show_rest(console, shown, len(rows))
+    _show_hidden_count(console, shown, len(rows))
 
 
 def _headline(shown: Shown, listed: int) -> str:
@@ -77,7 +77,7 @@ def _headline(shown: Shown, listed: int) -> str:
     return f"{head}, {order} first" if shown.count > 1 else head
 
 
-def _show_rest(console: Console, shown: Shown, listed: int) -> None:
+def _show_hidden_count(console: Console, shown: Shown, listed: int) -> None:
     if listed < shown.count:
         console.print()
         more = "Narrow the list with --user, --account, --control or --status, raise --limit, or use --json for all."
@@ -86,14 +86,14 @@ def _show_rest(console: Console, shown: Shown, listed: int) -> None:
 
 
 def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """Return the texts of a finding; `place` has the user, and the report with its line."""
+    """Return the texts of a finding; `subject` has the user, and the report with its line."""
     # A finding on the account as a whole has no user.
     user = printable(row["user"]) if row["user"] else ("-" if row["line"] is None else "(no name)")
     where = f"{row['source']}:{row['line']}" if row["line"] is not None else row["source"] or ""
     waived = f" (waived: {row['waiver']})" if row["waiver"] else ""
     later = f"; passes until {time_in_words(row['fails_at'])}" if row["fails_at"] else ""
     return {
-        "place": (f"{named_account(row['account_id'], names.get(row['account_id']))}  {user}", printable(where)),
+        "subject": (f"{account_with_name(row['account_id'], names.get(row['account_id']))}  {user}", printable(where)),
         "status": row["status"].replace("_", " "),
         "style": "dim" if waived else STYLES[row["status"]],
         "severity": row["severity"],
@@ -119,7 +119,7 @@ def _columns_that_fit(
     return None
 
 
-def _show_place(console: Console, names: str, location: str) -> None:
+def _show_subject(console: Console, names: str, location: str) -> None:
     """Print the user and the report line of the findings that follow, on one line if they fit, else on two."""
     if cell_len(names) + len(_GAP) + cell_len(location) <= console.width:
         print_line(console, Text.assemble((names, "bold"), _GAP, (location, "dim")))
@@ -130,17 +130,17 @@ def _show_place(console: Console, names: str, location: str) -> None:
 
 def _show_finding(console: Console, row: dict[str, Any], columns: list[tuple[str, int]] | None) -> None:
     if columns is None:
-        named = " ".join(row[name] for name in ("control", "number", "credential") if row[name] != "-")
-        print_line(console, Text.assemble(_GAP, (row["status"], row["style"]), f": {named}, {row['severity']}"), hang=4)
+        check = " ".join(row[name] for name in ("control", "number", "credential") if row[name] != "-")
+        print_line(console, Text.assemble(_GAP, (row["status"], row["style"]), f": {check}, {row['severity']}"), hang=4)
         print_line(console, f"    {row['why']}")
         return
     indent = sum(width for _, width in columns) + len(_GAP) * (len(columns) + 1)
-    first, *others = textwrap.wrap(
+    first, *further_lines = textwrap.wrap(
         row["why"], console.width - indent, break_long_words=False, break_on_hyphens=False
     ) or [""]
     line = Text(_aligned(columns, row, first))
     line.stylize(row["style"], len(_GAP), len(_GAP) + len(row["status"]))
-    for text in (line, *(Text(f"{'':{indent}}{other}") for other in others)):
+    for text in (line, *(Text(f"{'':{indent}}{further_line}") for further_line in further_lines)):
         console.print(text, soft_wrap=True)
 
 

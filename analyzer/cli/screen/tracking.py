@@ -12,9 +12,9 @@ from analyzer.cli.screen.common import (
     new_table,
     open_console,
     print_answer,
+    print_hidden_count,
     print_line,
     print_note,
-    print_rest,
     print_table,
     show_files,
     show_issues,
@@ -125,7 +125,7 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
         for line in lines:
             print_line(console, line, hang=4)
     without_failures = [measures["control"] for measures in rows if measures not in with_failures]
-    print_rest(console, len(shown), len(with_failures), "--verbose shows them", " controls")
+    print_hidden_count(console, len(shown), len(with_failures), "--verbose shows them", " controls")
     if without_failures:
         print_note(console, f"No failures: {', '.join(without_failures)}.")
 
@@ -184,14 +184,14 @@ def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
     return table
 
 
-def show_ingest(kept: Ingest, folder: str) -> None:
+def show_ingest(result: Ingest, folder: str) -> None:
     """Print how many reports were added, known or refused."""
     console = open_console()
-    added = kept.added
+    added = result.added
     text = f"{counted(added.added, 'report')} ({counted(added.rows, 'row')}) added to {folder}; "
     text += f"{added.known:,} already there; {added.refused:,} refused."
     print_line(console, text, "bold")
-    show_issues(console, kept, kept.issues)
+    show_issues(console, result, result.issues)
 
 
 def show_store(stored: Stored, folder: str) -> None:
@@ -204,7 +204,7 @@ def show_store(stored: Stored, folder: str) -> None:
     for row in records(stored.gaps.head(_MOST_ACCOUNTS)):
         missing = f"  missing: {row['account_id']}, about {counted(row['missing'], 'snapshot')} between "
         print_line(console, f"{missing}{time_in_words(row['after'])} and {time_in_words(row['before'])}")
-    print_rest(console, _MOST_ACCOUNTS, len(stored.gaps), "--json", " gaps")
+    print_hidden_count(console, _MOST_ACCOUNTS, len(stored.gaps), "--json", " gaps")
     for part, reason in stored.damaged:
         print_line(console, f"  damaged: {part}: {reason}", "bold red")
 
@@ -226,4 +226,4 @@ def _show_accounts(console: Console, stored: Stored) -> None:
     else:
         for line in lines:
             print_line(console, line)
-    print_rest(console, _MOST_ACCOUNTS, len(stored.accounts), "--json")
+    print_hidden_count(console, _MOST_ACCOUNTS, len(stored.accounts), "--json")

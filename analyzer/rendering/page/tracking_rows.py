@@ -78,12 +78,12 @@ def rows_of(evidence: EvidenceSet, name: str, most: int) -> pa.Table:
     if name == "measures":
         rows = _measures(rows)
     for column in rows.column_names:
-        place = rows.column_names.index(column)
+        position = rows.column_names.index(column)
         if column in _IN_WORDS:
-            rows = rows.set_column(place, column, _in_words(rows[column]))
+            rows = rows.set_column(position, column, _in_words(rows[column]))
         elif column in _DOWN + _UP:
             whole = (pc.floor if column in _DOWN else pc.ceil)(rows[column]).cast(pa.int64())
-            rows = rows.set_column(place, column, whole)
+            rows = rows.set_column(position, column, whole)
     leading = [column for column in _LEADING if column in rows.column_names]
     leading = leading if len(leading) > 1 and name != "issues" else []
     return rows.select([*leading, *(column for column in rows.column_names if column not in leading)])
@@ -99,14 +99,14 @@ def _in_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the values of a column of few texts in words, as a dictionary."""
     codes, texts = codes_and_texts(column)
     words = pa.array([*(_WORDS.get(text, text.replace("_", " ")) for text in texts), None], TEXT)
-    places = np.where((codes < 0) | (codes >= len(texts)), len(texts), codes)
-    return pa.chunked_array([words.take(pa.array(places)).dictionary_encode()])
+    positions = np.where((codes < 0) | (codes >= len(texts)), len(texts), codes)
+    return pa.chunked_array([words.take(pa.array(positions)).dictionary_encode()])
 
 
 def _measures(rows: pa.Table) -> pa.Table:
     """Return the measures with the days and shares as ranges in words, and manual checks apart from not checked."""
-    place = rows.column_names.index("not_checked")
-    rows = rows.set_column(place, "not_checked", pc.subtract(rows["not_checked"], rows["manual"]))
+    position = rows.column_names.index("not_checked")
+    rows = rows.set_column(position, "not_checked", pc.subtract(rows["not_checked"], rows["manual"]))
     columns = {name: rows[name] for name in ("control", "requirement", "open", "not_checked", "manual")}
     columns |= {name: rows[name] for name in ("waived", "closed", "lost_sight", "reopened")}
     for name in ("median_days", "p90_days"):

@@ -107,7 +107,7 @@ def _failures(evidence: EvidenceSet) -> Part | None:
         [
             row["severity"],
             row["control"],
-            _short(_named(row["account_id"] or "unknown", labels)),
+            _short(_account_with_label(row["account_id"] or "unknown", labels)),
             _short(row["user"] or ""),
             _short(row["message"]),
         ]
@@ -134,29 +134,29 @@ def _unused(evidence: EvidenceSet) -> Part | None:
         return fails & of_unused
 
     where = Choice(("control", "requirement", "status", "waiver"), is_unused)
-    every = summary.open_by_check[position][Status.FAIL]
+    failure_count = summary.open_by_check[position][Status.FAIL]
     # A list that is cut anyway is cut short: three pages are to be enough.
-    most = _MOST_UNUSED if every <= _MOST_UNUSED else _FEW_UNUSED
-    found = worst_rows(evidence, summary.checklist, most, where=where)
+    most = _MOST_UNUSED if failure_count <= _MOST_UNUSED else _FEW_UNUSED
+    failures = worst_rows(evidence, summary.checklist, most, where=where)
     labels = labels_of(summary.coverage)
     rows: list[list[str | int]] = [
         [
-            _short(_named(row["account_id"] or "unknown", labels)),
+            _short(_account_with_label(row["account_id"] or "unknown", labels)),
             _short(row["user"] or ""),
             row["credential"] or "",
             _short(row["message"]),
         ]
-        for row in found.to_pylist()
+        for row in failures.to_pylist()
     ]
-    further = every - len(rows)
+    further = failure_count - len(rows)
     verb = "is" if further == 1 else "are"
-    rest = f"{counted(further, 'further failure')} of unused-credentials {verb} in findings.parquet and the workbook."
+    note = f"{counted(further, 'further failure')} of unused-credentials {verb} in findings.parquet and the workbook."
     heads = ("account", "user", "credential", "why")
-    texts = [rest] if further else []
+    texts = [note] if further else []
     return Part("Unused credentials", heads, rows, (0, 3, 0, 5), texts, small=True) if rows else None
 
 
-def _named(account: str, labels: dict[str, str]) -> str:
+def _account_with_label(account: str, labels: dict[str, str]) -> str:
     return f"{account} {labels[account]}" if account in labels else account
 
 
@@ -214,7 +214,7 @@ def _accounts(summary: Summary) -> Part | None:
     names = [name for name in heads if name != "manual" or summary.totals[name]]
     shown = counts.head(_MOST_ACCOUNTS)
     rows: list[list[str | int]] = [
-        [_short(_named(str(account), labels)), *(int(value) for value in row)]
+        [_short(_account_with_label(str(account), labels)), *(int(value) for value in row)]
         for account, row in zip(shown.index, shown[names].to_numpy(), strict=True)
     ]
     hidden_count = len(counts) - len(rows)

@@ -75,8 +75,8 @@ def _characters() -> frozenset[int]:
     """Return the characters that both fonts of the pages have."""
     from matplotlib.ft2font import FT2Font  # noqa: PLC0415
 
-    both = [set(FT2Font(str(_fonts() / name)).get_charmap()) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")]
-    return frozenset(code for code in both[0] & both[1] if chr(code).isprintable())
+    charmaps = [set(FT2Font(str(_fonts() / name)).get_charmap()) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")]
+    return frozenset(code for code in charmaps[0] & charmaps[1] if chr(code).isprintable())
 
 
 def _writable(shown: Any) -> Any:  # noqa: ANN401 - plain data

@@ -57,18 +57,18 @@ def _with_facts(
     failures: pa.Table, tables: Tables, checks: Sequence[Check], newest: Mapping[str, datetime | None]
 ) -> pa.Table:
     """Return failures with the facts of their credentials and users (see `failures_by_account`)."""
-    places, reports = _Places(failures), _NewestReports(failures, newest)
+    row_numbers, reports = _RowNumbers(failures), _NewestReports(failures, newest)
     credentials = tables.batches("credentials", ("source", "line", "credential", *_OF_CREDENTIALS.names))
     users = tables.batches("users", ("source", "line", *_OF_USERS.names))
-    named = tables.batches("users", ("account_id", "user", "captured_at"))
+    user_names = tables.batches("users", ("account_id", "user", "captured_at"))
     facts = {
         "chosen": pa.array(_positions(failures, checks)),
         "older": pa.array(reports.is_older(failures)),
-        "twice": pa.array(reports.occur_twice(failures, named)),
+        "twice": pa.array(reports.occur_twice(failures, user_names)),
     }
     for table in (
-        _joined(places.of_credentials, failures, credentials, _OF_CREDENTIALS),
-        _joined(places.of_rows, failures, users, _OF_USERS),
+        _joined(row_numbers.of_credentials, failures, credentials, _OF_CREDENTIALS),
+        _joined(row_numbers.of_rows, failures, users, _OF_USERS),
     ):
         facts |= dict(zip(table.column_names, table.columns, strict=True))
     for name, values in facts.items():
@@ -117,8 +117,8 @@ def _positions(failures: pa.Table, checks: Sequence[Check]) -> Whole:
     return _codes(pc.binary_join_element_wise(failures["control"], requirement, " "), names)
 
 
-class _Places:
-    """Numbers rows of reports, and credentials in them: equal numbers mean the same place."""
+class _RowNumbers:
+    """Numbers rows of reports, and credentials in them: equal numbers mean the same row, or credential in it."""
 
     def __init__(self, failures: pa.Table) -> None:
         self._sources = pc.unique(failures["source"])
@@ -136,22 +136,22 @@ class _Places:
 
 
 def _joined(
-    place_of: Callable[[pa.Table], Whole], failures: pa.Table, batches: Iterable[pa.Table], schema: pa.Schema
+    numbers_of: Callable[[pa.Table], Whole], failures: pa.Table, batches: Iterable[pa.Table], schema: pa.Schema
 ) -> pa.Table:
-    """Return the columns of `schema` for each failure, from the row at its place in a table; null if there is none."""
-    failure_places = place_of(failures)
-    distinct = np.unique(failure_places)
-    tables, places = [schema.empty_table()], [np.zeros(0, np.int64)]
+    """Return the columns of `schema` for each failure, from the row of a table with its number; null if none has it."""
+    failure_numbers = numbers_of(failures)
+    distinct = np.unique(failure_numbers)
+    tables, numbers_by_table = [schema.empty_table()], [np.zeros(0, np.int64)]
     for table in batches:
-        place = place_of(table)
-        is_needed = np.isin(place, distinct)
+        table_numbers = numbers_of(table)
+        is_needed = np.isin(table_numbers, distinct)
         tables.append(_plain(table.select(schema.names).filter(pa.array(is_needed))).cast(schema))
-        places.append(place[is_needed])
-    place = np.concatenate(places)
-    order = np.argsort(place, kind="stable")
-    index = np.searchsorted(place, failure_places, sorter=order)
+        numbers_by_table.append(table_numbers[is_needed])
+    numbers = np.concatenate(numbers_by_table)
+    order = np.argsort(numbers, kind="stable")
+    index = np.searchsorted(numbers, failure_numbers, sorter=order)
     rows = np.append(order, -1)[index]
-    missing = (rows < 0) | (np.append(place, -1)[rows] != failure_places)
+    missing = (rows < 0) | (np.append(numbers, -1)[rows] != failure_numbers)
     return pa.concat_tables(tables).take(pa.array(rows, mask=missing))
 
 
@@ -163,7 +163,7 @@ class _NewestReports:
         self._users = pc.unique(pc.utf8_lower(failures["user"])).drop_null()
         newest_times = [(account in newest, newest.get(account)) for account in self._accounts.to_pylist()]
         # The last element is for code -1: an account without failures, or a row without an account.
-        self._known = np.array([*(is_known for is_known, _ in newest_times), False])
+        self._has_report = np.array([*(has_report for has_report, _ in newest_times), False])
         self._newest = np.array(
             [*(NO_TIME if time is None else since_epoch(time) for _, time in newest_times), NO_TIME]
         )
@@ -171,7 +171,7 @@ class _NewestReports:
     def is_older(self, rows: pa.Table) -> npt.NDArray[np.bool_]:
         """Return a mask of the rows from an older report, or from a report that may not be the newest."""
         account = _codes(rows["account_id"], self._accounts)
-        return ~self._known[account] | (micros_of(rows["captured_at"]) < self._newest[account])
+        return ~self._has_report[account] | (micros_of(rows["captured_at"]) < self._newest[account])
 
     def occur_twice(self, failures: pa.Table, users: Iterable[pa.Table]) -> npt.NDArray[np.bool_]:
         """Return a mask of the failures whose user occurs more than once in the newest report of the account."""

@@ -105,20 +105,20 @@ def _row(fact: Fact) -> tuple[Any, ...]:
     return fact["source"], fact["line"]
 
 
-def _task(checks: Sequence[Check], findings: list[Fact], waived: list[Fact], left: Fact | None) -> Task:
+def _task(checks: Sequence[Check], findings: list[Fact], waived: list[Fact], leaver_failure: Fact | None) -> Task:
     """Return the task for the subject of these failures; `waived` are its waived failures.
 
-    `left` is a failure of `leaver-credentials` of the same user, if there is one. Nobody is left to change a password,
-    or to use a new key. So the remedy of that control replaces all others, except for a credential whose own failure of
-    the control is waived.
+    `leaver_failure` is a failure of `leaver-credentials` of the same user, if there is one. Nobody is left to change a
+    password, or to use a new key. So the remedy of that control replaces all others, except for a credential whose own
+    failure of the control is waived.
     """
     if any(fact["control"] == _LEAVER for fact in waived):
-        left = None
-    failed = [checks[fact["chosen"]] for fact in (findings if left is None else [left])]
+        leaver_failure = None
+    failed = [checks[fact["chosen"]] for fact in (findings if leaver_failure is None else [leaver_failure])]
     remedies = " ".join(dict.fromkeys(check.say(check.control.remediation) for check in failed))
     if not any(is_unused(fact) for fact in findings):
         # A credential that is or may be in use needs a person, because no check shows who needs it.
-        if left is not None:
+        if leaver_failure is not None:
             why = "" if findings[0]["control"] == _LEAVER else ", because the user left"
             return Task(findings, f"by hand{why}: {remedies}")
         is_rotated = any(check.control.id == "access-key-rotation" for check in failed)

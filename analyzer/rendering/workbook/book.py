@@ -191,9 +191,9 @@ def _lines(
         if signed_by:
             sheet.merge_range(row, 0, row, len(widths) - 1, "", style)
         sheet.write_string(row, 0, line, style)
-    for place, (name, date) in enumerate(signed_by, start=row + 2):
-        sheet.set_row(place, _HEIGHT_TO_SIGN)
-        sheet.write_string(place, 0, name, book.styles.text)
-        sheet.write_blank(place, 1, None, book.styles.input)
-        sheet.write_string(place, 2, date, book.styles.text)
-        sheet.write_blank(place, 3, None, book.styles.input_date)
+    for sign_row, (name, date) in enumerate(signed_by, start=row + 2):
+        sheet.set_row(sign_row, _HEIGHT_TO_SIGN)
+        sheet.write_string(sign_row, 0, name, book.styles.text)
+        sheet.write_blank(sign_row, 1, None, book.styles.input)
+        sheet.write_string(sign_row, 2, date, book.styles.text)
+        sheet.write_blank(sign_row, 3, None, book.styles.input_date)

@@ -98,7 +98,7 @@ def _cells(column: pa.Array, styles: StyleNumbers, use: Use) -> Cells:
     else:
         texts = fitted(column.cast(pa.string()))
         evaluated = pc.match_substring_regex(texts, _EVALUATED)
-    return Cells(texts, plain, others=_true(evaluated), other=guarded)
+    return Cells(texts, plain, in_second_style=_true(evaluated), second_style=guarded)
 
 
 def days_of(seconds: npt.NDArray[np.int64] | np.int64) -> npt.NDArray[np.float64] | np.float64:

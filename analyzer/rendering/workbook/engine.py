@@ -139,8 +139,8 @@ class Book:
     row_limit: int = ROW_LIMIT
     protected: bool = False
     styles: Styles = field(init=False)
-    places: dict[str, streaming.Place] = field(default_factory=dict)
-    """The places for rows, by part of the workbook."""
+    rows_by_part: dict[str, streaming.SheetRows] = field(default_factory=dict)
+    """The rows to insert, by part of the workbook."""
 
     def __post_init__(self) -> None:
         self.styles = Styles(self.workbook)
@@ -185,8 +185,8 @@ class Book:
             if count:
                 streaming.mark(sheet, look.top + 1, self.styles.of_cells(small=look.small))
                 xml = partial(_xml, blocks, count, look, columns)
-                place = streaming.Place(look.top + 1, look.top + count, len(columns), xml, texts)
-                self.places[streaming.part_of(len(self.workbook.worksheets()))] = place
+                sheet_rows = streaming.SheetRows(look.top + 1, look.top + count, len(columns), xml, texts)
+                self.rows_by_part[streaming.part_of(len(self.workbook.worksheets()))] = sheet_rows
 
     def _around(self, sheet: Worksheet, schema: pa.Schema, columns: Sequence[_Column], look: Look, count: int) -> None:
         """Write all parts of the sheet of a table except the rows."""
@@ -290,7 +290,7 @@ class _Blocks:
     def __init__(self, read: Callable[[], Iterator[pa.Table]]) -> None:
         self._read = read
         self._batches: Iterator[pa.Table] | None = None
-        self._left: pa.Table | None = None
+        self._remaining: pa.Table | None = None
 
     def take(self, count: int) -> Iterator[pa.Table]:
         """Yield the next `count` rows."""
@@ -299,7 +299,7 @@ class _Blocks:
             block = batch.slice(0, min(count, _BLOCK))
             while block.num_rows > 1 and _text_bytes(block) > _BLOCK_BYTES:
                 block = block.slice(0, block.num_rows // 2)
-            self._left = batch.slice(block.num_rows)
+            self._remaining = batch.slice(block.num_rows)
             count -= block.num_rows
             yield block
 
@@ -307,9 +307,9 @@ class _Blocks:
         """Return the rest of the current batch, or the next batch."""
         if self._batches is None:
             self._batches = self._read()
-        while self._left is None or not self._left.num_rows:
-            self._left = next(self._batches)
-        return self._left
+        while self._remaining is None or not self._remaining.num_rows:
+            self._remaining = next(self._batches)
+        return self._remaining
 
 
 def _text_bytes(table: pa.Table) -> int:
@@ -346,4 +346,4 @@ def open_book(path: Path, title: str, row_limit: int = ROW_LIMIT, *, protected: 
             yield book
     except XlsxFileError as error:  # XlsxWriter's own error, for example on a full disk
         raise OSError(str(error)) from error
-    streaming.fill(unfilled, path, book.places)
+    streaming.fill(unfilled, path, book.rows_by_part)

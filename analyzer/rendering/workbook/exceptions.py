@@ -13,7 +13,7 @@ from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text
-from analyzer.rendering.marks import BY_HAND, FOUND, KEY, SHEET, SIGN_OFF, WHY, WITHOUT_ROW
+from analyzer.rendering.marks import BY_HAND, FINDING, KEY, SHEET, SIGN_OFF, WHY, WITHOUT_ROW
 from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 from analyzer.rendering.workbook.tables import Cut
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analyzer.rendering.marks import Marks
     from analyzer.rendering.workbook.engine import Book
 
-_WIDTHS: Final = dict(zip((*KEY, FOUND, *BY_HAND), (13, 19, 11, 20, 26, 15, 15, 10, 5), strict=True))
+_WIDTHS: Final = dict(zip((*KEY, FINDING, *BY_HAND), (13, 19, 11, 20, 26, 15, 15, 10, 5), strict=True))
 """The column widths in characters; together as wide as a landscape A4 page at 100%."""
 
 
@@ -59,12 +59,12 @@ def exceptions(  # noqa: PLR0913 - content and limits
     if marks is not None:
         rows, remaining = marks.beside(rows, most)
     else:
-        remaining = pa.table({name: pa.nulls(0, TEXT) for name in (*KEY, FOUND, *BY_HAND, WHY)})
+        remaining = pa.table({name: pa.nulls(0, TEXT) for name in (*KEY, FINDING, *BY_HAND, WHY)})
         for name in BY_HAND:
             rows = rows.append_column(name, pa.nulls(len(rows), TEXT))
     cut = Cut("findings", fail_count, most)
     look = Look(
-        wrapped=(*KEY, FOUND),
+        wrapped=(*KEY, FINDING),
         by_hand=BY_HAND,
         dates=("due",),
         widths=_WIDTHS,
@@ -88,16 +88,16 @@ def _for_paper(failures: pa.Table) -> pa.Table:
     of_account = [texts(name) for name in ("account_name", "account_owner") if name in failures.column_names]
     # The line number comes first, so that it stays whole when a long name is wrapped.
     line = pc.binary_join_element_wise("line ", texts("line"), ", ", "")
-    place = pc.binary_join_element_wise(pc.fill_null(line, ""), texts("source"), "")
+    location = pc.binary_join_element_wise(pc.fill_null(line, ""), texts("source"), "")
     number = pc.binary_join_element_wise(texts("requirement"), texts("severity"), ", ", null_handling="skip")
     columns = [
         lines(pc.fill_null(texts("account_id"), UNKNOWN_ACCOUNT), *of_account),
         texts("user"),
         texts("credential"),
         lines(texts("control"), number),
-        lines(texts("message"), place),
+        lines(texts("message"), location),
     ]
-    return pa.table(dict(zip((*KEY, FOUND), columns, strict=True)))
+    return pa.table(dict(zip((*KEY, FINDING), columns, strict=True)))
 
 
 def _preface(book: Book, summary: Summary, fails: int) -> tuple[tuple[str, object], ...]:

@@ -56,8 +56,8 @@ class SharedFormulas:
         for row, column, name, text in occurring:
             if (name, text) not in self._numbers:
                 number = self._numbers[name, text] = len(self._numbers)
-                place, own_text = letters(column), text.replace(ROW, str(first + row))
-                cell_range = f"{place}{first + row}:{place}{self.last}"
+                column_letters, own_text = letters(column), text.replace(ROW, str(first + row))
+                cell_range = f"{column_letters}{first + row}:{column_letters}{self.last}"
                 new[name][row] = f'<f t="shared" ref="{cell_range}" si="{number}">{entities(own_text)}</f>'
         return {name: self._of_column(name, column_formulas, new[name]) for name, column_formulas in formulas.items()}
 

@@ -48,7 +48,7 @@ INSTANT: Final = (
 )
 """The formula of that cell: a date without a time means the end of that day."""
 _SECOND: Final = 1_000_000
-_KNOWN: Final = (-DAYS_BEFORE_1970 * DAY + 32_768 * DAY, -DAYS_BEFORE_1970 * DAY + 65_536 * DAY)
+_EXACT_SPAN: Final = (-DAYS_BEFORE_1970 * DAY + 32_768 * DAY, -DAYS_BEFORE_1970 * DAY + 65_536 * DAY)
 """1989-09-18 to 2079-06-05: between these, all fractions of days have the same rounding error, and differences of whole
 days are exact."""
 _ROUNDING: Final = "0.000001"
@@ -155,14 +155,14 @@ class FindingsFormulas:
         counted = pc.if_else(idle.is_valid(), cell("idle_days"), cell("age_days"))
         older = pc.if_else(
             pa.array(allows),
-            _joined(as_of, "-", basis, "+", _rest(rows["as_of"]), ">", cell("limit_days"), "+", _ROUNDING),
+            _joined(as_of, "-", basis, "+", _cut_part(rows["as_of"]), ">", cell("limit_days"), "+", _ROUNDING),
             _joined(counted, ">=", cell("limit_days")),
         )
         return {
             "limit_days": limit.take(pa.array(position)),
             "idle_days": pc.if_else(idle.is_valid(), days, None),
             "age_days": pc.if_else(age.is_valid(), days, None),
-            "status": _joined("IF(", basis, ">", as_of, "+", late, ",", _NOT_KNOWN, ",IF(", older, ",", _FAIL_OR_PASS),
+            "status": _joined("IF(", basis, ">", as_of, "+", late, ",", _UNDECIDED, ",IF(", older, ",", _FAIL_OR_PASS),
         }
 
 
@@ -229,7 +229,7 @@ class CredentialsFormulas:
         return {
             "limit_days": pa.array([_limit(self.check, self.limit_days)] * len(rows), pa.string()),
             "idle_days": _days(as_of, basis, late),
-            "outcome": _joined("IF(", basis, ">", as_of, "+", late, ",", _NOT_KNOWN, ",IF(", older, ",", _FAIL_OR_PASS),
+            "outcome": _joined("IF(", basis, ">", as_of, "+", late, ",", _UNDECIDED, ",IF(", older, ",", _FAIL_OR_PASS),
             "age_days": pc.if_else(pa.array(self._has_age(rows)), age, None),
         }
 
@@ -240,7 +240,7 @@ LIVE: Final = "recalculated"
 """The column that shows whether a row follows the sheet Summary: `yes` or `no`."""
 YES: Final = "yes"
 NO: Final = "no"
-_NOT_KNOWN: Final = f'"{Status.NOT_CHECKED}"'
+_UNDECIDED: Final = f'"{Status.NOT_CHECKED}"'
 """The result for a time after the reference date: only another run can judge what was before it."""
 _FAIL_OR_PASS: Final = f'"{Status.FAIL}","{Status.PASS}"))'
 
@@ -297,13 +297,13 @@ def _holds(  # noqa: PLR0913 - the inputs of the formulas
     basis: Whole, as_of: Whole, days: pa.ChunkedArray, status: pa.ChunkedArray, limit: Whole, allows: Flags
 ) -> Flags:
     """Return a mask of the rows for which the formulas give the status and the days of the run."""
-    first, last = _KNOWN
-    is_known = (basis >= first) & (basis < last) & (as_of >= first) & (as_of < last) & _is_whole(basis)
-    span = np.where(is_known, as_of - np.where(is_known, basis, as_of), 0)
+    first, last = _EXACT_SPAN
+    is_exact = (basis >= first) & (basis < last) & (as_of >= first) & (as_of < last) & _is_whole(basis)
+    span = np.where(is_exact, as_of - np.where(is_exact, basis, as_of), 0)
     fails = np.where(allows, span > limit * DAY, span >= limit * DAY)
     status_agrees = np.where(fails, has_text(status, (Status.FAIL,)), has_text(status, (Status.PASS,)))
     days_agree = np.asarray(pc.fill_null(days.cast(pa.int64()), -1)) == np.maximum(span, 0) // DAY
-    agrees: Flags = is_known & status_agrees & days_agree & (span >= -TOLERANCE)
+    agrees: Flags = is_exact & status_agrees & days_agree & (span >= -TOLERANCE)
     return agrees
 
 
@@ -328,7 +328,7 @@ def _instant(as_of: pa.ChunkedArray) -> pa.Array:
     return _joined("IF(", REFERENCE, '="",', serial(_whole(as_of)), ",", REFERENCE, ")")
 
 
-def _rest(as_of: pa.ChunkedArray) -> pa.Array:
+def _cut_part(as_of: pa.ChunkedArray) -> pa.Array:
     """Return formulas of the part that is cut from the reference date: a little, or 0 for a whole second."""
     of_run = pc.if_else(pa.array(_is_whole(micros_of(as_of))), "0", _A_LITTLE)
     entered = f"IF(INT({REFERENCE_DATE})={REFERENCE_DATE},{_A_LITTLE},0)"
@@ -338,9 +338,9 @@ def _rest(as_of: pa.ChunkedArray) -> pa.Array:
 def serial(instants: pa.Array) -> pa.Array:
     """Return times, cut to the second, as day numbers of spreadsheets in text form; null for no time."""
     micros = micros_of(instants)
-    is_known = micros != NO_TIME
-    seconds = np.where(is_known, micros, 0) // _SECOND
-    return pa.array(days_of(seconds), mask=~is_known).cast(pa.string())
+    has_time = micros != NO_TIME
+    seconds = np.where(has_time, micros, 0) // _SECOND
+    return pa.array(days_of(seconds), mask=~has_time).cast(pa.string())
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

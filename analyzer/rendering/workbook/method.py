@@ -65,15 +65,15 @@ def _table(book: Book, sheet: Worksheet, row: int, rows: Sequence[Sequence[str]]
     for below, cells in enumerate(rows, start=row):
         # The last cell gets all remaining columns.
         last = len(cells) - 1
-        rest_width = sum(_WIDTHS[last:])
-        widths = [*_WIDTHS[:last], rest_width]
+        last_width = sum(_WIDTHS[last:])
+        widths = [*_WIDTHS[:last], last_width]
         needed = max(height(text, width - 1) for text, width in zip(cells, widths, strict=True))
         if needed > LINE_HEIGHT:
             sheet.set_row(below, needed + 1)
         style = book.styles.header if below == row else book.styles.wrapped
         for column, text in enumerate(cells[:-1]):
             sheet.write_string(below, column, text, style)
-        if rest_width == _WIDTHS[last]:
+        if last_width == _WIDTHS[last]:
             sheet.write_string(below, last, cells[-1], style)
         else:
             sheet.merge_range(below, last, below, len(_WIDTHS) - 1, cells[-1], style)

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 class Cells:
     """The cells of a column: texts, or numbers as texts; null for an empty cell.
 
-    `style` is the number of a style in the workbook. Cells in the mask `others` have the style `other`. `instead` has
-    the cells that replace empty ones. `formulas` are XML that is never made from data (null: no formula); the value of
-    such a cell is the result of its formula.
+    `style` is the number of a style in the workbook. Cells in the mask `in_second_style` have the
+    style `second_style`. `instead` has the cells that replace empty ones. `formulas` are XML that is never made from
+    data (null: no formula); the value of such a cell is the result of its formula.
     """
 
     values: pa.Array
     style: int
     is_number: bool = False
-    others: npt.NDArray[np.bool_] | None = None
-    other: int | None = None
+    in_second_style: npt.NDArray[np.bool_] | None = None
+    second_style: int | None = None
     instead: Cells | None = None
     formulas: pa.Array | None = None
     shared: SharedTexts | None = None
@@ -44,7 +44,7 @@ def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64
     if not count:
         return memoryview(b"")
     number = pa.array(np.arange(first + 1, first + count + 1)).cast(pa.string())
-    cells = [part for place, column in enumerate(columns) for part in _cells(column, letters(place), number)]
+    cells = [part for position, column in enumerate(columns) for part in _cells(column, letters(position), number)]
     tall: pa.Array | str = ""
     if heights is not None:
         points = pa.array(heights, mask=heights == 0).cast(pa.string())
@@ -56,12 +56,12 @@ def rows_xml(first: int, columns: Sequence[Cells], heights: npt.NDArray[np.int64
     return memoryview(texts)[start:end]
 
 
-def _cells(column: Cells, place: str, number: pa.Array) -> list[pa.Array | str]:
+def _cells(column: Cells, column_letters: str, number: pa.Array) -> list[pa.Array | str]:
     """Return the XML of the cells of a column, in parts to be joined; an empty cell has no XML.
 
     The parts are not joined here, because joining copies them: the parts of all columns are joined once.
     """
-    parts = [f'<c r="{place}', number, *_behind_place(column)]
+    parts = [f'<c r="{column_letters}', number, *_behind_address(column)]
     if not column.values.null_count and column.formulas is None:
         return parts
     cells = _joined(parts)
@@ -71,7 +71,7 @@ def _cells(column: Cells, place: str, number: pa.Array) -> list[pa.Array | str]:
         calculated = _joined([*parts[:2], style, column.formulas, "<v>", results, "</v></c>"])
         cells = pc.coalesce(calculated, cells)
     if cells.null_count:
-        instead = "" if column.instead is None else _joined(_cells(column.instead, place, number))
+        instead = "" if column.instead is None else _joined(_cells(column.instead, column_letters, number))
         cells = pc.coalesce(cells, instead)
     return [cells]
 
@@ -80,19 +80,21 @@ def _joined(parts: Sequence[pa.Array | str]) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
-def _behind_place(column: Cells) -> list[pa.Array | str]:
+def _behind_address(column: Cells) -> list[pa.Array | str]:
     """Return the XML after the address of each cell, in parts; null for an empty cell."""
     if column.is_number:
         formulas = [] if column.formulas is None else [pc.coalesce(column.formulas, "")]
         return [f'" s="{column.style}">', *formulas, "<v>", column.values, "</v></c>"]
-    values, styles = column.values, (column.style, column.style if column.other is None else column.other)
-    others = column.others if column.others is not None and column.others.any() else None
+    values, styles = column.values, (column.style, column.style if column.second_style is None else column.second_style)
+    in_second_style = column.in_second_style
+    if in_second_style is not None and not in_second_style.any():
+        in_second_style = None
     shared = column.shared
     if shared is not None and not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
     if not pa.types.is_dictionary(values.type):
-        plain, other = (f'" s="{style}" t="inlineStr"><is><t' for style in styles)
-        start = plain if others is None else pc.if_else(pa.array(others), other, plain)
+        first, second = (f'" s="{style}" t="inlineStr"><is><t' for style in styles)
+        start = first if in_second_style is None else pc.if_else(pa.array(in_second_style), second, first)
         return [start, escaped(values), "</t></is></c>"]
     # The XML of a text that many cells have is made once.
     if shared is None:
@@ -104,14 +106,14 @@ def _behind_place(column: Cells) -> list[pa.Array | str]:
     else:
         kind, texts, end = "s", pc.binary_join_element_wise("<v>", shared.numbers(values.dictionary), ""), "</v>"
     xml = [pc.binary_join_element_wise(f'" s="{style}" t="{kind}">', texts, f"{end}</c>", "") for style in styles]
-    if others is None:
-        made = xml[0].take(values.indices)
+    if in_second_style is None:
+        cells = xml[0].take(values.indices)
     else:
-        indices = pc.add(values.indices.cast(pa.int64()), pa.array(others.astype(np.int64) * len(texts)))
-        made = pa.concat_arrays(xml).take(indices)
-    if made.null_count > values.null_count:
+        indices = pc.add(values.indices.cast(pa.int64()), pa.array(in_second_style.astype(np.int64) * len(texts)))
+        cells = pa.concat_arrays(xml).take(indices)
+    if cells.null_count > values.null_count:
         raise ValueError("a shared text has no number")
-    return [made]
+    return [cells]
 
 
 def letters(column: int) -> str:

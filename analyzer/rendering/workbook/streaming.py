@@ -30,7 +30,7 @@ _PIECE: Final = 1 << 20
 _PROPERTIES: Final = "docProps/core.xml"
 _DATES: Final = re.compile(rb"<dcterms:(created|modified)[^>]*>[^<]*</dcterms:\1>")
 """The dates that XlsxWriter adds. They are removed, because equal results must give equal bytes."""
-_MADE: Final = (1980, 1, 1, 0, 0, 0)
+_ENTRY_TIME: Final = (1980, 1, 1, 0, 0, 0)
 """The time of each zip entry, the earliest that a zip can hold: equal contents give equal bytes."""
 _UNIX: Final = 3
 _LEVEL: Final = 2
@@ -40,17 +40,17 @@ _MOST_BYTES: Final = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
-class Place:
-    """The place of rows in a sheet: from row `first` (0 is the top row) to `last`, with this number of `columns`.
+class SheetRows:
+    """Rows to insert in a sheet: from row `first` (0 is the top row) to `last`, with this number of `columns`.
 
-    `rows` makes them as pieces of XML from the numbers of the marked styles and the shared texts,
-    to which the place adds its `texts`.
+    `xml` makes them as pieces of XML from the numbers of the marked styles and the shared texts, to which the `texts`
+    of these rows are added.
     """
 
     first: int
     last: int
     columns: int
-    rows: Callable[[Sequence[int], SharedTexts], Iterable[bytes | memoryview]]
+    xml: Callable[[Sequence[int], SharedTexts], Iterable[bytes | memoryview]]
     texts: Sequence[str]
 
 
@@ -65,17 +65,17 @@ def part_of(sheet: int) -> str:
     return f"xl/worksheets/sheet{sheet}.xml"
 
 
-def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
-    """Copy a book to `path` and insert the rows of `places` (by part). Raises OSError if they cannot be written."""
+def fill(book: IO[bytes], path: Path, rows_by_part: Mapping[str, SheetRows]) -> None:
+    """Copy a book to `path` and insert `rows_by_part`. Raises OSError if they cannot be written."""
     with ZipFile(book) as source, ZipFile(path, "w", ZIP_DEFLATED) as target:
         shared = SharedTexts()
         for name in source.namelist():
             with source.open(name) as old, target.open(_entry(name), "w") as new:
-                if name in places:
-                    shared.add(places[name].texts)
-                    _fill_part(old.read(), new, places[name], shared)
-                elif name in texts.NAMED_IN:
-                    end, element = texts.NAMED_IN[name]
+                if name in rows_by_part:
+                    shared.add(rows_by_part[name].texts)
+                    _fill_part(old.read(), new, rows_by_part[name], shared)
+                elif name in texts.NAMING_PARTS:
+                    end, element = texts.NAMING_PARTS[name]
                     new.write(old.read().replace(end, element + end))
                 elif name == _PROPERTIES:
                     new.write(_DATES.sub(b"", old.read()))
@@ -87,19 +87,19 @@ def fill(book: IO[bytes], path: Path, places: Mapping[str, Place]) -> None:
 
 def _entry(name: str) -> ZipInfo:
     """Return the entry of a part; equal contents give equal bytes."""
-    entry = ZipInfo(name, _MADE)
+    entry = ZipInfo(name, _ENTRY_TIME)
     entry.compress_type = ZIP_DEFLATED
     entry._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - public from Python 3.13 on
     entry.create_system = _UNIX  # otherwise the bytes depend on the system
     return entry
 
 
-def _fill_part(marked: bytes, out: IO[bytes], place: Place, shared: SharedTexts) -> None:
-    """Write a sheet, with the rows of `place` instead of its marker row."""
-    before, styles, after = _split(marked, place.first + 1)
-    whole = f'<dimension ref="A1:{letters(place.columns - 1)}{place.last + 1}"/>'.encode()
+def _fill_part(marked: bytes, out: IO[bytes], sheet_rows: SheetRows, shared: SharedTexts) -> None:
+    """Write a sheet, with `sheet_rows` instead of its marker row."""
+    before, styles, after = _split(marked, sheet_rows.first + 1)
+    whole = f'<dimension ref="A1:{letters(sheet_rows.columns - 1)}{sheet_rows.last + 1}"/>'.encode()
     before = re.sub(rb'<dimension ref="[^"]*"/>', whole, before, count=1)
-    _write_evenly(out, chain([before], place.rows(styles, shared), [after]))
+    _write_evenly(out, chain([before], sheet_rows.xml(styles, shared), [after]))
 
 
 def _write_evenly(out: IO[bytes], pieces: Iterable[bytes | memoryview]) -> None:

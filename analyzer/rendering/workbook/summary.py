@@ -96,7 +96,7 @@ _FOLLOW: Final = (
     "this sheet, all messages and the sheet Exceptions noted always show the results of the run."
 )
 _SAME: Final = "All statuses are those of the run."
-_OTHER: Final = " checks have another status than in the run, because the reference date or a limit was changed."
+_DIFFERENT: Final = " checks have another status than in the run, because the reference date or a limit was changed."
 _NO_DATE: Final = "The reference date is not a valid date, so each row keeps its own reference date."
 _NOT_COUNTED: Final = "Changed statuses cannot be counted, because the sheet Findings does not hold all rows."
 _SHARED: Final = (
@@ -138,7 +138,7 @@ def _differences(page: Page, shown: Shown) -> None:
     if now and of_run:
         differing = f"SUMPRODUCT(--({now}<>{of_run}))"
         no_date = f'AND({live.REFERENCE_DATE}<>"",NOT(ISNUMBER({live.REFERENCE_DATE})))'
-        formula = f'=IF({no_date},"{_NO_DATE}",IF({differing}=0,"{_SAME}",{differing}&"{_OTHER}"))'
+        formula = f'=IF({no_date},"{_NO_DATE}",IF({differing}=0,"{_SAME}",{differing}&"{_DIFFERENT}"))'
         sheet.write_formula(row, 2, formula, page.book.styles.wrapped, _SAME)
         rule = {"type": "cell", "criteria": "!=", "value": f'"{_SAME}"', "format": page.book.styles.differs}
         sheet.conditional_format(row, 2, row, 2, rule)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PART: Final = "xl/sharedStrings.xml"
 _FORMATS: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _RELATIONS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-NAMED_IN: Final = {
+NAMING_PARTS: Final = {
     "[Content_Types].xml": (
         b"</Types>",
         f'<Override PartName="/{PART}" ContentType="{_FORMATS}.sharedStrings+xml"/>'.encode(),

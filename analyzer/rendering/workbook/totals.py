@@ -75,13 +75,13 @@ class Shown:
         cells = self.cells(sheet, column)
         return value if cells is None else Formula(f"SUM({cells})", value)
 
-    def kept(self, check: Check) -> Value:
+    def not_recalculated(self, check: Check) -> Value:
         """Return how many findings of a check are not recalculated; a dash if the sheet does not hold all of them."""
         is_complete = self.cells("Findings", live.LIVE) is not None
-        return self._kept[check.control.id, check.requirement] if is_complete else NOTHING
+        return self._not_recalculated[check.control.id, check.requirement] if is_complete else NOTHING
 
     @cached_property
-    def _kept(self) -> Counter[tuple[str, str | None]]:
+    def _not_recalculated(self) -> Counter[tuple[str, str | None]]:
         rows = next(self.sheets["Findings"].rows.read())
         names = rows.filter(pc.equal(rows[live.LIVE], live.NO)).select(["control", "requirement"])
         counts = names.cast(plain(names.schema)).group_by(names.column_names).aggregate([([], "count_all")])
@@ -182,7 +182,7 @@ def _control(position: int, summary: Summary, shown: Shown, columns: Sequence[st
         check.severity.value,
         limit,
         *counts,
-        shown.kept(check),
+        shown.not_recalculated(check),
     ]
 
 

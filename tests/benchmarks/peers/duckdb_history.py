@@ -23,7 +23,7 @@ _SLOTS = (
         (
             f"access_key_{n}",
             "access_key",
-            *(f"access_key_{n}_{it}" for it in ("active", "last_rotated", "last_used_date")),
+            *(f"access_key_{n}_{column}" for column in ("active", "last_rotated", "last_used_date")),
         )
         for n in (1, 2)
     ),

@@ -94,8 +94,8 @@ def findings(path: Path) -> Iterator[dict[str, Any]]:
 def main(reports: Path, out: Path) -> None:
     """Write the findings into the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    found = [finding for path in sorted(reports.rglob("*.csv")) for finding in findings(path)]
-    parquet.write_table(pa.Table.from_pylist(found, SCHEMA), out / "findings.parquet", compression="zstd")
+    rows = [finding for path in sorted(reports.rglob("*.csv")) for finding in findings(path)]
+    parquet.write_table(pa.Table.from_pylist(rows, SCHEMA), out / "findings.parquet", compression="zstd")
 
 
 if __name__ == "__main__":

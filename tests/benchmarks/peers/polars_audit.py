@@ -231,10 +231,10 @@ def main(reports: Path, out: Path, tables: str) -> None:
     # Read once: left to itself, Polars reads the files again for nearly every table and slot.
     rows = rows.collect(engine="streaming").lazy()
     credentials = slots(rows, among)
-    wanted = {"findings": findings(credentials)}
+    frames = {"findings": findings(credentials)}
     if tables == "all":
-        wanted |= {"credentials": described(credentials), "users": users(rows), "issues": issues()}
-    pl.collect_all([_sink(table, out / f"{name}.parquet") for name, table in wanted.items()], engine="streaming")
+        frames |= {"credentials": described(credentials), "users": users(rows), "issues": issues()}
+    pl.collect_all([_sink(table, out / f"{name}.parquet") for name, table in frames.items()], engine="streaming")
 
 
 def _cells(among: Sequence[Slot]) -> list[str]:
@@ -251,5 +251,5 @@ if __name__ == "__main__":
     parser.add_argument("reports", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tables", choices=["findings", "all"], default="findings")
-    given = parser.parse_args()
-    main(given.reports, given.out, given.tables)
+    arguments = parser.parse_args()
+    main(arguments.reports, arguments.out, arguments.tables)

@@ -56,8 +56,8 @@ class Browser:
         return [str(entry["message"]) for entry in self._log("browser")]
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
-        return found
+        entries: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
+        return entries
 
     def run(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever a script gives
         """Return what a script gives on the page."""
@@ -73,17 +73,17 @@ class Browser:
             "return [...document.querySelectorAll(`#${arguments[0]} tbody tr:not(.detail)`)]"
             ".map((row) => [...row.children].map((cell) => cell.textContent))"
         )
-        found: list[list[str]] = self.run(script, table)
-        return found
+        texts: list[list[str]] = self.run(script, table)
+        return texts
 
     def count(self, table: str) -> int:
         """Return how many rows a table says that it has now."""
         text = self.run("return document.querySelector(`#${arguments[0]} [role=status]`).textContent", table)
         return int(str(text).partition(" ")[0].replace(",", ""))
 
-    def until_count(self, table: str, wanted: int) -> None:
+    def until_count(self, table: str, expected: int) -> None:
         """Wait until a table has so many rows."""
-        self.until(lambda: self.count(table) == wanted)
+        self.until(lambda: self.count(table) == expected)
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds; the clock only ends the waiting."""
@@ -95,13 +95,15 @@ class Browser:
     def heads(self, table: str) -> list[str]:
         """Return the names of a table's columns."""
         script = "return [...document.querySelectorAll(`#${arguments[0]} thead th`)].map((cell) => cell.textContent)"
-        found: list[str] = self.run(script, table)
-        return found
+        names: list[str] = self.run(script, table)
+        return names
 
     def requests(self) -> list[str]:
         """Return the addresses that were asked for since the page was opened."""
         import json  # noqa: PLC0415
 
         entries = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
-        sent = [one["params"]["request"]["url"] for one in entries if one["method"] == "Network.requestWillBeSent"]
+        sent = [
+            entry["params"]["request"]["url"] for entry in entries if entry["method"] == "Network.requestWillBeSent"
+        ]
         return [str(url) for url in sent]

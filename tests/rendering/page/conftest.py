@@ -23,8 +23,8 @@ HARMFUL_FILE = '"><img src=x onerror=alert(1)>.csv'
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
         pytest.skip("needs Chromium and its driver")
-    with Browser.started(tmp_path_factory.mktemp("browser")) as found:
-        yield found
+    with Browser.started(tmp_path_factory.mktemp("browser")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +36,10 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bad = user(HARMFUL, **password(changed="2026-01-01T00:00:00Z", used="2026-02-01T00:00:00Z"))
     write(folder / "reports/2026-09-30/111122223333.csv", csv_of(root(), old, new))
     write(folder / "reports/2026-10-31/111122223333.csv", csv_of(root(), old, new, bad))
-    others = [
+    other_users = [
         user(f"u{n:03}", account="444455556666", **key(rotated=f"2026-0{n % 9 + 1}-01T00:00:00Z")) for n in range(150)
     ]
-    write(folder / f"reports/2026-10-31/{HARMFUL_FILE}", csv_of(root("444455556666"), *others))
+    write(folder / f"reports/2026-10-31/{HARMFUL_FILE}", csv_of(root("444455556666"), *other_users))
     write(folder / "accounts.csv", "account,name,owner\n111122223333,payments,team-a\n444455556666,<b>x</b>,team-b\n")
     done = run(
         *("audit", "reports", "--accounts", "accounts.csv", "-o", "out", "--format", "parquet,html,excel"), cwd=folder

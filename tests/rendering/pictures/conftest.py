@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 
-_MADE: dict[int, Audit] = {}
+_AUDITS: dict[int, Audit] = {}
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def sized(audit_of: Callable[..., Audit]) -> Callable[[int], Audit]:
     """Return a function that audits so many users, the odd ones first; each number is made once."""
 
     def make(users: int) -> Audit:
-        if users not in _MADE:
-            _MADE[users] = audit_of(ODD[:users], many=max(users - len(ODD), 0))
-        return _MADE[users]
+        if users not in _AUDITS:
+            _AUDITS[users] = audit_of(ODD[:users], many=max(users - len(ODD), 0))
+        return _AUDITS[users]
 
     return make
 

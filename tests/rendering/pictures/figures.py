@@ -98,10 +98,10 @@ def why_not(picture: Callable[[Subject], Figure], subject: Subject) -> str | Non
 def became(files: Sequence[Path | NotMade]) -> dict[str, bytes | str]:
     """The bytes of each picture, or why it was not made, by its name."""
     return {
-        one.path.stem if isinstance(one, NotMade) else one.stem: (
-            one.why if isinstance(one, NotMade) else one.read_bytes()
+        file.path.stem if isinstance(file, NotMade) else file.stem: (
+            file.why if isinstance(file, NotMade) else file.read_bytes()
         )
-        for one in files
+        for file in files
     }
 
 
@@ -132,7 +132,7 @@ def subtitle(audit: Audit, name: str) -> str:
 
 
 def numbers(text: str) -> list[int]:
-    return [int(found.replace(",", "")) for found in re.findall(r"\d[\d,]*", text)]
+    return [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", text)]
 
 
 def with_limit(audit: Audit, days: int) -> Audit:
@@ -142,16 +142,16 @@ def with_limit(audit: Audit, days: int) -> Audit:
 def with_long_names(audit: Audit, endings: Sequence[str]) -> Audit:
     """Return an audit of longer names: for each ending all controls with that ending, and their findings anew."""
     checks = [
-        replace(one, control=replace(one.control, id=f"{one.control.id}-{ending}"))
+        replace(check, control=replace(check.control, id=f"{check.control.id}-{ending}"))
         for ending in endings
-        for one in audit.checklist.checks
+        for check in audit.checklist.checks
     ]
     has_control = audit.tallies["control"].is_valid()
-    found = audit.tallies.filter(has_control)
+    control_tallies = audit.tallies.filter(has_control)
     tallies = [audit.tallies.filter(pc.invert(has_control))]
     for ending in endings:
-        named = pc.binary_join_element_wise(found["control"].cast(pa.string()), ending, "-").cast(FEW)
-        tallies.append(found.set_column(found.column_names.index("control"), "control", named))
+        long_names = pc.binary_join_element_wise(control_tallies["control"].cast(pa.string()), ending, "-").cast(FEW)
+        tallies.append(control_tallies.set_column(control_tallies.column_names.index("control"), "control", long_names))
     settings = replace(audit.settings, checklist=Checklist(tuple(checks)))
     return replace(audit, settings=settings, tallies=joined(tallies))
 
@@ -167,9 +167,9 @@ def assert_readable(figure: Figure) -> None:
     for text, box in boxes:
         inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
         assert inside, text
-    for (one, box), (other, beside) in combinations(boxes, 2):
+    for (text, box), (other_text, beside) in combinations(boxes, 2):
         apart = box.x1 <= beside.x0 or beside.x1 <= box.x0 or box.y1 <= beside.y0 or beside.y1 <= box.y0
-        assert apart, (one, other)
+        assert apart, (text, other_text)
 
 
 def by_account_and_control(audit: Audit) -> dict[tuple[str, int], dict[str, int]]:

@@ -71,7 +71,7 @@ def test_where_there_are_many_keys_there_is_no_yellow(sized: Callable[[int], Aud
 @pytest.mark.parametrize("world", ["two dates of many", "a month", "many"])
 @pytest.mark.parametrize("name", ["open_over_time", "opened_closed", "accounts_over_time"])
 def test_histories_have_no_yellow(name: str, world: str) -> None:
-    assert yellow_pixels(worlds.draw(worlds.made(world)[1], name)) < 0.0005
+    assert yellow_pixels(worlds.draw(worlds.world_and_history(world)[1], name)) < 0.0005
 
 
 def test_what_could_not_be_decided_is_yellow(sized: Callable[[int], Audit]) -> None:

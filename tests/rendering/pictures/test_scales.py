@@ -54,7 +54,7 @@ def test_bars_of_accounts_stand_on_a_scale(sized: Callable[[int], Audit], users:
 
 @pytest.mark.parametrize("world", ["one", "a month", "many"])
 def test_what_opened_and_closed_stands_on_one_scale(world: str) -> None:
-    figure = worlds.drawn(worlds.made(world)[1], "opened_closed")
+    figure = worlds.drawn(worlds.world_and_history(world)[1], "opened_closed")
     panel: Axes = figure.axes[0]
     assert_numbered(panel.yaxis, 0)
     low, high = panel.get_ylim()

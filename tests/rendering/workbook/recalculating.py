@@ -21,14 +21,14 @@ NEEDED = pytest.mark.skipif(shutil.which("soffice") is None, reason="needs Libre
 def recalculated(path: Path, folder: Path, changes: Mapping[str, Any] | None = None) -> Workbook:
     """Return a workbook after LibreOffice has calculated it, with other values in some cells of its Summary.
 
-    A cell is named by its place or by the name that the workbook has for it.
+    A cell is named by its address or by the name that the workbook has for it.
     """
     book = load_workbook(path)
     for name, value in (changes or {}).items():
-        place = name
+        address = name
         if name in book.defined_names:
-            place = book.defined_names[name].attr_text.rpartition("!")[2].replace("$", "")
-        book["Summary"][place] = value
+            address = book.defined_names[name].attr_text.rpartition("!")[2].replace("$", "")
+        book["Summary"][address] = value
     folder.mkdir()
     # openpyxl keeps formulas and drops their values: none of what is read below was there before.
     book.save(folder / "changed.xlsx")

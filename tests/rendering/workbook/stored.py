@@ -40,8 +40,8 @@ def write_many(audit: Audit, folder: Path, findings: int) -> None:
 
 def _renamed(table: pa.Table, number: int) -> pa.Table:
     for column in {"user", "arn"} & set(table.column_names):
-        place = pa.array(np.arange(table.num_rows)).cast(pa.string())
-        renamed = pc.binary_join_element_wise(table[column], f"{number}", place, "-")
+        row_numbers = pa.array(np.arange(table.num_rows)).cast(pa.string())
+        renamed = pc.binary_join_element_wise(table[column], f"{number}", row_numbers, "-")
         table = table.set_column(table.column_names.index(column), column, renamed)
     return table
 

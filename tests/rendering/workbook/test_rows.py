@@ -20,7 +20,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.utility import xl_col_to_name
 
 from analyzer.rendering.workbook.rows import Cells, letters, rows_xml
-from analyzer.rendering.workbook.streaming import Place, fill, mark, part_of
+from analyzer.rendering.workbook.streaming import SheetRows, fill, mark, part_of
 from analyzer.rendering.workbook.texts import SharedTexts
 
 TEXTS = st.one_of(
@@ -55,8 +55,8 @@ def test_rows_are_as_xlsxwriter_writes_them(
             Cells(
                 texts.dictionary_encode() if few else texts,
                 plain,
-                others=others,
-                other=bold,
+                in_second_style=others,
+                second_style=bold,
                 shared=shared if are_shared else None,
             ),
             Cells(numbers.cast(pa.string()), plain, is_number=True),
@@ -75,9 +75,8 @@ def test_rows_are_as_xlsxwriter_writes_them(
             sheet.write_string(0, 0, "head", bold)
             mark(sheet, 1, [plain, bold])
             sheet.write_string(len(rows) + 1, 0, "foot", bold)
-        fill(
-            unfilled, paths[0], {part_of(1): Place(1, len(rows), 2, own_rows, sorted({*texts.drop_null().to_pylist()}))}
-        )
+        shared_texts = sorted({*texts.drop_null().to_pylist()})
+        fill(unfilled, paths[0], {part_of(1): SheetRows(1, len(rows), 2, own_rows, shared_texts)})
         with book(paths[1]) as theirs:
             sheet, plain, bold = (
                 theirs.add_worksheet(),
@@ -124,8 +123,8 @@ def test_heights_other_cells_and_order(tmp_path: Path) -> None:
     unfilled = BytesIO()
     with book(unfilled) as made:
         mark(made.add_worksheet(), 0, [made.add_format({"num_format": "@"})])
-    place = Place(0, 1, 1, rows, [])
-    fill(unfilled, tmp_path / "a.xlsx", {part_of(1): place})
+    sheet_rows = SheetRows(0, 1, 1, rows, [])
+    fill(unfilled, tmp_path / "a.xlsx", {part_of(1): sheet_rows})
     found = openpyxl.load_workbook(tmp_path / "a.xlsx").active
     assert found is not None
     assert [cell.value for cell in found["A"]] == [61.5, "1899-01-01"]
@@ -133,7 +132,7 @@ def test_heights_other_cells_and_order(tmp_path: Path) -> None:
     assert found.calculate_dimension() == "A1:A2"
     # Rows go where they were announced, or nowhere.
     with pytest.raises(ValueError, match="no marker row 2 in the sheet"):
-        fill(unfilled, tmp_path / "b.xlsx", {part_of(1): replace(place, first=1)})
+        fill(unfilled, tmp_path / "b.xlsx", {part_of(1): replace(sheet_rows, first=1)})
 
 
 def test_a_sheet_that_a_zip_cannot_hold_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,9 +140,9 @@ def test_a_sheet_that_a_zip_cannot_hold_is_an_os_error(tmp_path: Path, monkeypat
     unfilled = BytesIO()
     with book(unfilled) as made:
         mark(made.add_worksheet(), 0, [made.add_format({"num_format": "@"})])
-    place = Place(0, 1, 1, lambda *_: [b"x" * 3_000_000] * 2, [])
+    sheet_rows = SheetRows(0, 1, 1, lambda *_: [b"x" * 3_000_000] * 2, [])
     with pytest.raises(OSError, match="--workbook-rows"):
-        fill(unfilled, tmp_path / "a.xlsx", {part_of(1): place})
+        fill(unfilled, tmp_path / "a.xlsx", {part_of(1): sheet_rows})
 
 
 def test_letters_of_columns() -> None:

@@ -19,7 +19,7 @@ from analyzer.controls.vocabulary import Status
 from analyzer.errors import InputError
 from analyzer.rendering.marks import (
     BY_HAND,
-    FOUND,
+    FINDING,
     KEY,
     SHEET,
     WHY,
@@ -214,7 +214,7 @@ def test_no_mark_is_lost_and_none_is_doubled_nor_put_beside_another_failure(
 ) -> None:
     table = pa.table(
         {name: pa.array([key[at] for key, _ in rows], pa.string()) for at, name in enumerate(KEY)}
-        | {FOUND: pa.array([f"why\n{place}" for _, place in rows], pa.string())}
+        | {FINDING: pa.array([f"why\n{place}" for _, place in rows], pa.string())}
     )
     marks = [Mark._make((*whole, place, *rest)) for (whole, place), rest in written_marks.items()]
     beside, left = marks_of(marks).beside(table, room)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.rendering.pictures.audit.rows import ABOVE
-from analyzer.rendering.pictures.audit.shared import named_accounts
+from analyzer.rendering.pictures.audit.shared import accounts_with_names
 from analyzer.rendering.pictures.canvas import LEFT, WIDTH, fit, hide_frame
 from analyzer.rendering.pictures.heat import Columns
 
@@ -67,13 +67,13 @@ def write_accounts(  # noqa: PLR0913 - content and place
     figure: Figure, axes: Axes, audit: Summary, accounts: Sequence[str], columns: Columns, *, upright: bool
 ) -> None:
     """Write the headings of the columns: account numbers, with names in a second line."""
-    heads = named_accounts(audit, accounts)
+    heads = accounts_with_names(audit, accounts)
     if not upright:
         _write_heads(figure, axes, heads, columns)
         return
     style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8, "rotation": 90, "linespacing": 1.1}
     style["multialignment"] = "left"
-    texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
+    texts = [axes.text(columns.at + position, -0.65, head, **style) for position, head in enumerate(heads)]
     fit(figure, texts, columns.width * 0.96)
 
 
@@ -84,5 +84,5 @@ def write_sum_head(figure: Figure, axes: Axes, head: str, columns: Columns) -> N
 
 def _write_heads(figure: Figure, axes: Axes, heads: Sequence[str], columns: Columns) -> None:
     style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 8.5}
-    texts = [axes.text(columns.at + place, -0.65, head, **style) for place, head in enumerate(heads)]
+    texts = [axes.text(columns.at + position, -0.65, head, **style) for position, head in enumerate(heads)]
     fit(figure, texts, columns.width * 0.92)

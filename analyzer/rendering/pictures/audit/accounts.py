@@ -12,7 +12,7 @@ from analyzer.evidence.counted import without_manual
 from analyzer.rendering.pictures.audit.rows import bottom_of
 from analyzer.rendering.pictures.audit.shared import (
     SHOWN_ACCOUNTS,
-    named_accounts,
+    accounts_with_names,
     nothing_to_show,
     start_figure,
     waived_by,
@@ -53,7 +53,7 @@ def draw(audit: Summary) -> Figure:
         .to_numpy()
     )
     axes = figure.subplots()
-    names = named_accounts(audit, [str(account) for account in shown.index], in_one_line=True)
+    names = accounts_with_names(audit, [str(account) for account in shown.index], in_one_line=True)
     axes.set_yticks(range(len(shown)), names)
     axes.tick_params(axis="y", length=0)
     left = LEFT + 0.012 + fit(figure, axes.get_yticklabels(), 0.3)
@@ -84,8 +84,8 @@ def _draw_bars(axes: Axes, counts: Counts, waived: Counts) -> None:
 def _write_counts(figure: Figure, axes: Axes, counts: Counts, beside: dict[str, Counts]) -> None:
     """Write the counts beside the bars, and scale the axes so that they fit; `beside` has further counts by words."""
     texts = []
-    for row, (count, *others) in enumerate(np.column_stack([counts, *beside.values()]).tolist()):
-        remarks = [words.format(other) for words, other in zip(beside, others, strict=True) if other]
+    for row, (count, *further_counts) in enumerate(np.column_stack([counts, *beside.values()]).tolist()):
+        remarks = [words.format(further) for words, further in zip(beside, further_counts, strict=True) if further]
         remark = f"  ({', '.join(remarks)})" if remarks else ""
         texts.append(axes.text(count, row, f"  {count:,}{remark}", va="center"))
     width = axes.get_position().width

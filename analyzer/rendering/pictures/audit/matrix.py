@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     Counts = npt.NDArray[np.int64]
 
 _FAIL: Final = Look("failures (darker: a larger share)", "9", heat.SOME)
-_BOTH: Final = Look("failures, some not checked", "9?", heat.SOME)
+_FAIL_AND_UNSURE: Final = Look("failures, some not checked", "9?", heat.SOME)
 _UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
 _MANUAL: Final = Look("manual check", "m", MANUAL_AREA)
 _WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
 _PASS: Final = Look("all pass", "0", PASS_AREA)
 _NOTHING: Final = Look("nothing to judge", DASH, "white", bare=True, ink=MUTED)
-_LOOKS: Final = (_FAIL, _BOTH, _UNSURE, _MANUAL, _WAIVED, _PASS, _NOTHING)
+_LOOKS: Final = (_FAIL, _FAIL_AND_UNSURE, _UNSURE, _MANUAL, _WAIVED, _PASS, _NOTHING)
 
 
 class _Findings(NamedTuple):
@@ -126,7 +126,7 @@ def _cells(findings: _Findings) -> Iterator[Cell]:
     for row, column in np.ndindex(findings.failing.shape):
         failing, undecided, manual, waived, passing = numbers[:, row, column].tolist()
         if failing:
-            look, text = (_BOTH, f"{failing:,}?") if undecided else (_FAIL, f"{failing:,}")
+            look, text = (_FAIL_AND_UNSURE, f"{failing:,}?") if undecided else (_FAIL, f"{failing:,}")
         elif undecided:
             look, text = _UNSURE, _UNSURE.example
         elif manual:

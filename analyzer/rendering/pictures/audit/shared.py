@@ -58,21 +58,23 @@ def _subtitle(audit: Summary, *, unused_only: bool) -> str:
     return subtitle(checklist, parts, without_root=unused_only or is_of_users_only(checklist))
 
 
-def named_accounts(audit: Summary, accounts: Sequence[str], *, in_one_line: bool = False) -> list[str]:
+def accounts_with_names(audit: Summary, accounts: Sequence[str], *, in_one_line: bool = False) -> list[str]:
     """Return the numbers of accounts with their names from the list of accounts, if there is one.
 
     The name is below the number. With `in_one_line` it is beside the number, with the owner if that fits.
     """
     rows = [] if audit.coverage is None else audit.coverage.select(["account_id", "name", "owner"]).to_pylist()
-    named = {row["account_id"]: (row["name"] or "", row["owner"] or "") for row in rows}
-    return [f"{account}{_beside(*named.get(account, ('', '')), in_one_line=in_one_line)}" for account in accounts]
+    names_and_owners = {row["account_id"]: (row["name"] or "", row["owner"] or "") for row in rows}
+    return [
+        f"{account}{_beside(*names_and_owners.get(account, ('', '')), in_one_line=in_one_line)}" for account in accounts
+    ]
 
 
 def _beside(name: str, owner: str, *, in_one_line: bool) -> str:
     if not in_one_line:
         return f"\n{_shortened(name, _LONGEST_NAME)}" if name else ""
-    both = f"{name} ({owner})".strip() if owner else name
-    shown = both if len(both) <= _LONGEST_WITH_OWNER else name or both
+    name_and_owner = f"{name} ({owner})".strip() if owner else name
+    shown = name_and_owner if len(name_and_owner) <= _LONGEST_WITH_OWNER else name or name_and_owner
     return f"  {_shortened(shown, _LONGEST_WITH_OWNER)}" if shown else ""
 
 

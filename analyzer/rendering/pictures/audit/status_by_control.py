@@ -139,12 +139,16 @@ def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
     }
     numbers = {words: int(group.sum()) for words, group in groups.items()}
     texts = [
-        f"{count:,} {_ONE.get(words, words) if count == 1 else words}" for words, count in numbers.items() if count
+        f"{count:,} {_SINGULAR.get(words, words) if count == 1 else words}" for words, count in numbers.items() if count
     ]
     return "; ".join([title, *texts])
 
 
-_ONE: Final = {"manual checks": "a manual check", "pass": "passes", "have nothing to judge": "has nothing to judge"}
+_SINGULAR: Final = {
+    "manual checks": "a manual check",
+    "pass": "passes",
+    "have nothing to judge": "has nothing to judge",
+}
 """The words for one control."""
 
 

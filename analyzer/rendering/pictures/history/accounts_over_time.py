@@ -71,7 +71,7 @@ def _counts(coverage: Coverage, spans: Spans) -> tuple[Whole, Flags]:
     counts = failures.count(failures.account, len(coverage.accounts), ends)
     blank = ends[None, :] < coverage.by_account["first"].to_numpy()[:, None]
     starts = spans.edges[:-1]
-    for position, since, until in coverage.missing[["place", "since", "until"]].itertuples(index=False):
+    for position, since, until in coverage.missing[["account", "since", "until"]].itertuples(index=False):
         blank[position] |= (starts > since) & (ends < until)
     return counts, blank
 
@@ -101,12 +101,12 @@ def _title(worst: str, newest: Whole) -> str:
     return f"{open_in:,} of {accounts:,} accounts have open failures; {worst_account} has {most:,} of {total:,}"
 
 
-def _notes(coverage: Coverage, spans: Spans, rest: Whole) -> list[str]:
-    """Return the notes; `rest` has the open failures of the accounts that do not fit."""
+def _notes(coverage: Coverage, spans: Spans, hidden_failures: Whole) -> list[str]:
+    """Return the notes; `hidden_failures` has the open failures of the accounts that do not fit."""
     notes = [
         f"Open at the end of each {spans.unit}. Accounts with the most failures in their newest snapshots come first."
     ]
-    notes += not_shown(len(rest), counted(int(rest.sum()), "open failure"))
+    notes += not_shown(len(hidden_failures), counted(int(hidden_failures.sum()), "open failure"))
     if UNKNOWN in coverage.accounts:
         notes.append(UNKNOWN_IS_ONE)
     return notes + left_out(coverage) + not_covered(coverage.history)

@@ -93,19 +93,19 @@ class Coverage:
 
     @cached_property
     def missing(self) -> pd.DataFrame:
-        """The gaps: `place` of the account, `since` and `until`, the days between which snapshots are missing."""
+        """The gaps: the position of each `account`, and the days `since` and `until` that have no snapshots between."""
         rows = self.history.coverage
         until = days_of(rows["gap_to"])
         gaps = pd.DataFrame(
             {
-                "place": self.places(rows["account_id"]),
+                "account": self.account_positions(rows["account_id"]),
                 "since": days_of(rows["gap_from"]),
                 "until": np.where(until == _NEVER, self.last + 1, until),
             }
         )
         return gaps[(gaps["since"] != _NEVER).to_numpy()].reset_index(drop=True)
 
-    def places(self, accounts: pd.Series[Any]) -> Whole:
+    def account_positions(self, accounts: pd.Series[Any]) -> Whole:
         """Return the position of each account among the `accounts`."""
         return self.by_account.index.get_indexer(pd.Index(_names(accounts))).astype(np.int64)
 
@@ -129,7 +129,7 @@ class OpenFailures:
         """Return the days of all failures. A failure lost to follow-up is open until the snapshot that shows this."""
         rows = coverage.history.summed
         until = np.minimum(days_of(rows["closed_at"]), days_of(rows["lost_at"]))
-        return cls(days_of(rows["first_seen"]), until, coverage.places(rows["account_id"]))
+        return cls(days_of(rows["first_seen"]), until, coverage.account_positions(rows["account_id"]))
 
     def count(self, group: Whole, groups: int, days: Whole) -> Whole:
         """Return the number of open failures by group (rows) at the end of each day (columns, ascending)."""

@@ -96,14 +96,14 @@ def draw(history: History) -> Figure:
     if not total.any():
         raise NothingToShowError(f"No failure was open in any snapshot{since(coverage)}.")
 
-    accounts_seen = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64)).groupby(coverage.dates).max()
-    seen = accounts_seen[dates].to_numpy()
+    trend_accounts = pd.Series(history.summed_trend["accounts"].to_numpy(dtype=np.int64))
+    account_counts = trend_accounts.groupby(coverage.dates).max()[dates].to_numpy()
     missing = coverage.missing_on(np.arange(first, last + 1))
-    figure = start_figure(history, _title(dates, total, seen), _notes(coverage, missing))
-    with_accounts = bool(missing.any()) or len(set(seen.tolist())) > 1
+    figure = start_figure(history, _title(dates, total, account_counts), _notes(coverage, missing))
+    with_accounts = bool(missing.any()) or len(set(account_counts.tolist())) > 1
     if with_accounts:
         axes, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [6, 1], "hspace": 0.16})
-        _draw_accounts(below, dates, after, seen, missing)
+        _draw_accounts(below, dates, after, account_counts, missing)
     else:
         axes = below = figure.subplots()
     figure.subplots_adjust(left=0.08, right=_RIGHT, top=0.83, bottom=0.14)
@@ -155,11 +155,12 @@ def _largest(counts: pd.DataFrame, noun: str) -> pd.DataFrame:
     return pd.concat([largest.iloc[:_BANDS], sum_of_smallest])
 
 
-def _title(dates: Whole, total: Whole, seen: Whole) -> str:
+def _title(dates: Whole, total: Whole, account_counts: Whole) -> str:
     texts = []
     for day in (-1, 0):
         failures = f"{counted(int(total[day]), 'failure')} open" if day else f"{total[day]:,}"
-        where = f" in {counted(int(seen[day]), 'account')}" if seen[0] != seen[-1] else ""
+        accounts = counted(int(account_counts[day]), "account")
+        where = f" in {accounts}" if account_counts[0] != account_counts[-1] else ""
         texts.append(f"{failures} on {iso(int(dates[day]))}{where}")
     return ", ".join(texts)
 
@@ -186,18 +187,18 @@ def _changes(coverage: Coverage) -> list[str]:
     return [f"Since the first day: {', '.join(parts)}, {closed:,} closed, {lost:,} lost to follow-up."]
 
 
-def _draw_accounts(axes: Axes, dates: Whole, after: int, seen: Whole, missing: Whole) -> None:
+def _draw_accounts(axes: Axes, dates: Whole, after: int, account_counts: Whole, missing: Whole) -> None:
     """Draw the number of accounts seen by each day, and how many of them have missing snapshots."""
     days = np.arange(int(dates[0]), int(dates[-1]) + 1)
-    known = seen[np.searchsorted(dates, days, "right") - 1]
-    places = np.append(days, after)
-    known, present = (np.append(heights, heights[-1]) for heights in (known, known - missing))
-    axes.fill_between(places, 0, present, step="post", color=HATCH_COLOR, linewidth=0, label="seen")
+    counts = account_counts[np.searchsorted(dates, days, "right") - 1]
+    x = np.append(days, after)
+    counts, present = (np.append(heights, heights[-1]) for heights in (counts, counts - missing))
+    axes.fill_between(x, 0, present, step="post", color=HATCH_COLOR, linewidth=0, label="seen")
     if missing.any():
         axes.fill_between(
-            places,
+            x,
             present,
-            known,
+            counts,
             step="post",
             facecolor="white",
             edgecolor=MUTED,
@@ -205,7 +206,7 @@ def _draw_accounts(axes: Axes, dates: Whole, after: int, seen: Whole, missing: W
             linewidth=0,
             label="missing",
         )
-    most = int(known.max())
+    most = int(counts.max())
     axes.set_ylim(0, most * 1.15)
     axes.set_yticks([0, most], ["0", f"{most:,}"], fontsize=9)
     axes.set_ylabel("accounts", fontsize=9)
@@ -222,13 +223,13 @@ class _Label(NamedTuple):
 
 def _draw_areas(axes: Axes, dates: Whole, after: int, counts: pd.DataFrame) -> list[_Label]:
     """Draw `counts` by date (columns) as stacked areas, the first row on top; return the labels from the lowest up."""
-    places, low = np.append(dates, after), np.zeros(len(dates), dtype=np.int64)
+    x, low = np.append(dates, after), np.zeros(len(dates), dtype=np.int64)
     labels = []
     for band in reversed(range(len(counts))):
         name, height = counts.index[band], counts.iloc[band].to_numpy()
         color = COLORS.get(str(name), OTHER)
         axes.fill_between(
-            places,
+            x,
             np.append(low, low[-1]),
             np.append(low + height, low[-1] + height[-1]),
             step="post",
@@ -274,8 +275,8 @@ def _write_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> None:
     fit(figure, texts, LEFT + WIDTH - _RIGHT - 0.035)
     low, high = axes.get_ylim()
     step = 1.25 * max(text.get_window_extent().height for text in texts) / axes.get_window_extent().height
-    wanted = [(label.at - low) / (high - low) for label in labels]
-    for label, text, position in zip(labels, texts, _apart(wanted, step), strict=True):
+    targets = [(label.at - low) / (high - low) for label in labels]
+    for label, text, position in zip(labels, texts, _apart(targets, step), strict=True):
         y = low + position * (high - low)
         text.set_y(y)
         axes.plot(
@@ -289,13 +290,13 @@ def _write_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> None:
         )
 
 
-def _apart(wanted: list[float], step: float) -> list[float]:
-    """Return ascending places near `wanted` (0 to 1, ascending) that are at least `step` apart."""
-    places: list[float] = []
-    for wanted_place in wanted:
-        places.append(max(wanted_place, places[-1] + step) if places else wanted_place)
-    highest = max(1.0, step * (len(wanted) - 1))
-    for index in reversed(range(len(places))):
-        places[index] = min(places[index], highest)
-        highest = places[index] - step
-    return places
+def _apart(targets: list[float], step: float) -> list[float]:
+    """Return ascending positions near `targets` (0 to 1, ascending) that are at least `step` apart."""
+    positions: list[float] = []
+    for target in targets:
+        positions.append(max(target, positions[-1] + step) if positions else target)
+    highest = max(1.0, step * (len(targets) - 1))
+    for index in reversed(range(len(positions))):
+        positions[index] = min(positions[index], highest)
+        highest = positions[index] - step
+    return positions

@@ -116,9 +116,9 @@ def _draw_scales(axes: Axes, bounds: Bounds, reach: float) -> None:
 def _draw_band(axes: Axes, bounds: Bounds) -> None:
     """Draw both curves and the area between them; each curve ends with its last observation."""
     least, most = bounds.least, bounds.most
-    places = np.union1d(least.days, most.days)
-    low, high = (np.array([curve.share_at(day) for day in places.tolist()]) for curve in (least, most))
-    axes.fill_between(places, low, high, step="post", color=FAIL, alpha=0.28, linewidth=0, label="still open, between")
+    x = np.union1d(least.days, most.days)
+    low, high = (np.array([curve.share_at(day) for day in x.tolist()]) for curve in (least, most))
+    axes.fill_between(x, low, high, step="post", color=FAIL, alpha=0.28, linewidth=0, label="still open, between")
     for curve, name in ((least, "at least"), (most, "at most")):
         days, shares = np.append(0, curve.days), np.append(1.0, curve.open_share)
         axes.step(days, shares, where="post", color=FAIL, linewidth=1.6, label=f"still open, {name}", zorder=3)

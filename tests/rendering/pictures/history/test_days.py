@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from analyzer.rendering.pictures.history.coverage import Coverage
 from analyzer.rendering.pictures.history.days import without_stragglers
 from tests.rendering.pictures.history.worlds import (
+    ACCOUNT,
     LONG_AGO,
-    ONE,
     Subject,
     World,
     all_of,
@@ -22,9 +22,9 @@ from tests.rendering.pictures.history.worlds import (
     drawn,
     history_of,
     iso,
-    made,
     number,
     title,
+    world_and_history,
 )
 
 DAYS = st.one_of(
@@ -62,23 +62,23 @@ def test_an_old_report_is_left_out_and_an_even_series_is_whole(step: int, count:
 
 @pytest.mark.parametrize("name", ["open_over_time", "opened_closed", "accounts_over_time"])
 def test_old_reports_are_not_shown_and_that_is_said(name: str) -> None:
-    history = made("long ago")[1]
+    history = world_and_history("long ago")[1]
     assert Coverage(history).days.tolist() == [number(day) for day in LONG_AGO[2:]]
     figure = drawn(history, name)
     note = f"Not shown: snapshots of 2 days, {iso(LONG_AGO[0])} to {iso(LONG_AGO[1])}, long before all others."
     assert note in all_of(figure)
-    assert "Not shown" not in all_of(drawn(made("weekly")[1], name))
+    assert "Not shown" not in all_of(drawn(world_and_history("weekly")[1], name))
 
 
 def test_one_old_report_has_its_date() -> None:
-    history = history_of(World({ONE: LONG_AGO[1:]}, [Subject(ONE, "F" * (len(LONG_AGO) - 1))]))
+    history = history_of(World({ACCOUNT: LONG_AGO[1:]}, [Subject(ACCOUNT, "F" * (len(LONG_AGO) - 1))]))
     assert f"Not shown: snapshots of {iso(LONG_AGO[1])}, long before all others." in all_of(
         drawn(history, "open_over_time")
     )
 
 
 def test_all_that_opened_and_closed_is_shown_or_counted() -> None:
-    history = made("long ago")[1]
+    history = world_and_history("long ago")[1]
     figure = drawn(history, "opened_closed")
     said = re.search(r"They show ([\d,]+) opened, ([\d,]+) closed, ([\d,]+) lost to follow-up\.", all_of(figure))
     assert said
@@ -91,7 +91,7 @@ def test_all_that_opened_and_closed_is_shown_or_counted() -> None:
 
 
 def test_titles_and_cells_are_of_what_is_shown() -> None:
-    truth, history = made("long ago")
+    truth, history = world_and_history("long ago")
     first, last = LONG_AGO[2], LONG_AGO[-1]
     assert title(history, "open_over_time") == (
         f"{truth.open_on(last)} failures open on {iso(last)}, {truth.open_on(first)} on {iso(first)}"
@@ -103,11 +103,11 @@ def test_titles_and_cells_are_of_what_is_shown() -> None:
 def test_a_failure_that_began_in_a_gap_of_years_does_not_stretch_the_days_open() -> None:
     history = history_of(
         World(
-            {ONE: LONG_AGO[1:]},
+            {ACCOUNT: LONG_AGO[1:]},
             [
-                Subject(ONE, "PFP" + "P" * 10),
-                *[Subject(ONE, "PP" + "P" * at + "F" * (5 - at) + "P" * 6) for at in range(4)],
-                *[Subject(ONE, "PP" + "F" * 9 + "PP"), Subject(ONE, "PP" + "F" * 7 + "PPPP")],
+                Subject(ACCOUNT, "PFP" + "P" * 10),
+                *[Subject(ACCOUNT, "PP" + "P" * at + "F" * (5 - at) + "P" * 6) for at in range(4)],
+                *[Subject(ACCOUNT, "PP" + "F" * 9 + "PP"), Subject(ACCOUNT, "PP" + "F" * 7 + "PPPP")],
             ],
         )
     )

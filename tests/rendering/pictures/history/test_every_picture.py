@@ -15,7 +15,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.rendering.pictures import render
 from tests.rendering.pictures.figures import assert_readable, became, why_not
 from tests.rendering.pictures.history.worlds import (
-    ONE,
+    ACCOUNT,
     WORLDS,
     Subject,
     World,
@@ -27,15 +27,15 @@ from tests.rendering.pictures.history.worlds import (
     history_of,
     iso,
     lived,
-    made,
     title,
+    world_and_history,
 )
 
 
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("name", render.HISTORY)
 def test_every_text_is_readable(name: str, world: str) -> None:
-    history = made(world)[1]
+    history = world_and_history(world)[1]
     assert (why_not(render.HISTORY[name], history) is None) == (world in drew(name))
     if world in drew(name):
         assert_readable(drawn(history, name))
@@ -43,7 +43,7 @@ def test_every_text_is_readable(name: str, world: str) -> None:
 
 @pytest.mark.parametrize("name", render.HISTORY)
 def test_large_numbers_have_smaller_letters(name: str) -> None:
-    history = made("many")[1]
+    history = world_and_history("many")[1]
     times = 40
     trend = history.trend.assign(**{one: history.trend[one] * times for one in ("open", "opened", "closed", "lost")})
     lifetimes = pd.concat([history.lifetimes] * times, ignore_index=True)
@@ -55,7 +55,7 @@ def test_large_numbers_have_smaller_letters(name: str) -> None:
 def test_bins_are_few_at_any_length(length: int, every: int) -> None:
     days = list(range(0, length, min(max(every, length // 200), length - 1)))
     chance = random.Random(3)  # noqa: S311 - no secret
-    world = World({ONE: days}, [Subject(ONE, lived(chance, len(days))) for _ in range(30)])
+    world = World({ACCOUNT: days}, [Subject(ACCOUNT, lived(chance, len(days))) for _ in range(30)])
     history = history_of(world)
     figure = drawn(history, "accounts_over_time")
     assert_readable(figure)
@@ -71,12 +71,12 @@ def test_bins_are_few_at_any_length(length: int, every: int) -> None:
 
 @pytest.mark.parametrize("name", render.HISTORY)
 def test_without_snapshots_there_is_no_picture(name: str) -> None:
-    assert why_not(render.HISTORY[name], made("nothing")[1]) == "There are no snapshots."
+    assert why_not(render.HISTORY[name], world_and_history("nothing")[1]) == "There are no snapshots."
 
 
 def test_of_one_day_there_is_no_picture() -> None:
     for world, day in (("one date", 0), ("one date of many", 5)):
-        history = made(world)[1]
+        history = world_and_history(world)[1]
         for name in ("open_over_time", "accounts_over_time"):
             assert why_not(render.HISTORY[name], history) == f"All snapshots are of one day, {iso(day)}."
         changes = why_not(render.HISTORY["opened_closed"], history)
@@ -85,25 +85,25 @@ def test_of_one_day_there_is_no_picture() -> None:
 
 
 def test_without_failures_only_accounts_are_shown() -> None:
-    history = made("no failure")[1]
+    history = world_and_history("no failure")[1]
     assert why_not(render.HISTORY["open_over_time"], history) == "No failure was open in any snapshot."
     assert why_not(render.HISTORY["opened_closed"], history) == "No snapshot shows that a failure opened or closed."
     assert why_not(render.HISTORY["survival"], history) == "There are no failures."
-    assert title(history, "accounts_over_time") == f"No failure is open in account {ONE}"
+    assert title(history, "accounts_over_time") == f"No failure is open in account {ACCOUNT}"
 
 
 def test_one_is_singular() -> None:
-    history = made("one")[1]
+    history = world_and_history("one")[1]
     assert title(history, "open_over_time") == f"0 failures open on {iso(3)}, 0 on {iso(0)}"
     assert title(history, "opened_closed") == "1 failure opened, 1 closed: no net change"
     assert title(history, "survival") == "One failure was open between 1 and 3 days, then closed"
-    history = made("one open")[1]
+    history = world_and_history("one open")[1]
     assert title(history, "open_over_time") == f"1 failure open on {iso(30)}, 0 on {iso(0)}"
     never_closed = "No snapshots show both the start and the end of a failure."
     assert why_not(render.HISTORY["survival"], history) == never_closed
-    assert title(history, "accounts_over_time") == f"1 failure is open in account {ONE}"
-    history = made("unknown")[1]
-    assert title(history, "accounts_over_time") == f"1 of 2 accounts has open failures: account {ONE}, 1"
+    assert title(history, "accounts_over_time") == f"1 failure is open in account {ACCOUNT}"
+    history = world_and_history("unknown")[1]
+    assert title(history, "accounts_over_time") == f"1 of 2 accounts has open failures: account {ACCOUNT}, 1"
     assert "Reports without an account number are counted as one account." in all_of(
         drawn(history, "accounts_over_time")
     )
@@ -111,25 +111,27 @@ def test_one_is_singular() -> None:
 
 @pytest.mark.parametrize("name", render.HISTORY)
 def test_the_line_below_the_title_says_of_what(name: str) -> None:
-    below = drawn(made("many")[1], name).texts[1].get_text()
+    below = drawn(world_and_history("many")[1], name).texts[1].get_text()
     assert below == f"9,423 snapshots, {iso(0)} to {iso(199)} · 60 accounts"
-    below = drawn(history_of(made("one")[0], make_checklist(benchmark="cis-7.0")), name).texts[1].get_text()
+    below = (
+        drawn(history_of(world_and_history("one")[0], make_checklist(benchmark="cis-7.0")), name).texts[1].get_text()
+    )
     assert below.startswith("CIS ")
-    below = drawn(made("one")[1], name).texts[1].get_text()
+    below = drawn(world_and_history("one")[1], name).texts[1].get_text()
     assert below.startswith("unused-credentials · ")
     assert below.endswith(" · root excluded")
 
 
 def test_reference_dates_without_a_snapshot_are_told() -> None:
     pairs = (("2024-11-30", "a"), ("2024-12-31", "a"), ("2024-11-30", "b"))
-    history = replace(made("a dozen")[1], not_covered=pairs)
+    history = replace(world_and_history("a dozen")[1], not_covered=pairs)
     for name in ("open_over_time", "accounts_over_time"):
         assert "No snapshot of 2 accounts for 2 reference dates." in all_of(drawn(history, name))
 
 
 @pytest.mark.parametrize("world", ["nothing", "one", "one open", "a month"])
 def test_equal_bytes_whatever_the_readers_settings(world: str, tmp_path: Path) -> None:
-    history = made(world)[1]
+    history = world_and_history(world)[1]
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     first = render.write_history(history, tmp_path / "a")

@@ -15,8 +15,8 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.rendering.pictures.history.open_over_time import COLORS
 from tests.rendering.pictures.figures import texts
 from tests.rendering.pictures.history.worlds import (
+    ACCOUNT,
     ALL,
-    ONE,
     Subject,
     World,
     all_of,
@@ -25,9 +25,9 @@ from tests.rendering.pictures.history.worlds import (
     history_of,
     is_missing,
     iso,
-    made,
     number,
     title,
+    world_and_history,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def height(area: PolyCollection, x: float) -> float:
 
 @pytest.mark.parametrize("world", ["two dates of many", "weekly", "two years"])
 def test_areas_are_the_open_failures_by_kind(world: str) -> None:
-    truth, history = made(world)
+    truth, history = world_and_history(world)
     shown = areas(drawn(history, "open_over_time").axes[0])
     assert set(shown) == {"passwords", "access keys"}
     for label, kind in (("passwords", "password"), ("access keys", "access_key")):
@@ -62,7 +62,7 @@ def test_areas_are_the_open_failures_by_kind(world: str) -> None:
 
 @pytest.mark.parametrize("world", ["a month", "many"])
 def test_areas_are_the_open_failures_by_control(world: str) -> None:
-    truth, history = made(world)
+    truth, history = world_and_history(world)
     figure = drawn(history, "open_over_time")
     shown = areas(figure.axes[0])
     named = [label for label in shown if label in ALL]
@@ -86,13 +86,13 @@ def test_areas_are_the_open_failures_by_control(world: str) -> None:
 
 
 def test_the_last_of_eight_controls_has_its_name() -> None:
-    subjects = [Subject(ONE, "FF", control) for control in ALL[:8]]
-    figure = drawn(history_of(World({ONE: [0, 1]}, subjects), make_checklist()), "open_over_time")
+    subjects = [Subject(ACCOUNT, "FF", control) for control in ALL[:8]]
+    figure = drawn(history_of(World({ACCOUNT: [0, 1]}, subjects), make_checklist()), "open_over_time")
     assert set(areas(figure.axes[0])) == set(ALL[:8])
 
 
 def test_accounts_seen_and_missing_are_shown_below() -> None:
-    truth, history = made("a month")
+    truth, history = world_and_history("a month")
     figure = drawn(history, "open_over_time")
     below = areas(figure.axes[1])
     for day in range(31):
@@ -105,13 +105,13 @@ def test_accounts_seen_and_missing_are_shown_below() -> None:
     assert "Hatched: snapshots of some accounts are missing" in all_of(figure)
     assert f" in 3 accounts, {truth.open_on(0)} on {iso(0)} in 1 account" in title(history, "open_over_time")
     for whole in ("two years", "one"):
-        figure = drawn(made(whole)[1], "open_over_time")
+        figure = drawn(world_and_history(whole)[1], "open_over_time")
         assert len(figure.axes) == 1
         assert "Hatched" not in all_of(figure)
 
 
 def test_days_without_snapshots_are_hatched() -> None:
-    figure = drawn(made("weekly")[1], "open_over_time")
+    figure = drawn(world_and_history("weekly")[1], "open_over_time")
     hatched = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle) and patch.get_hatch()]
     assert [(patch.get_x(), patch.get_width()) for patch in hatched] == [(number(63) + 1, 105 - 63 - 1)]
 
@@ -119,8 +119,12 @@ def test_days_without_snapshots_are_hatched() -> None:
 def test_a_control_keeps_its_colour_from_run_to_run() -> None:
     assert set(COLORS) == {*BY_ID, "passwords", "access keys"}
     assert len({COLORS[name] for name in ALL}) == len(ALL)
-    few = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF", ALL[3])] * 9 + [Subject(ONE, "PF", ALL[0])]), MANY)
-    other = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF", ALL[0])] * 9 + [Subject(ONE, "PF", ALL[3])]), MANY)
+    few = history_of(
+        World({ACCOUNT: [0, 1]}, [Subject(ACCOUNT, "FF", ALL[3])] * 9 + [Subject(ACCOUNT, "PF", ALL[0])]), MANY
+    )
+    other = history_of(
+        World({ACCOUNT: [0, 1]}, [Subject(ACCOUNT, "FF", ALL[0])] * 9 + [Subject(ACCOUNT, "PF", ALL[3])]), MANY
+    )
     colours = [
         {
             name: to_hex(tuple(np.asarray(area.get_facecolor())[0].tolist()))
@@ -133,7 +137,8 @@ def test_a_control_keeps_its_colour_from_run_to_run() -> None:
 
 def test_the_newest_snapshot_is_as_wide_as_the_others() -> None:
     figure = drawn(
-        history_of(World({ONE: [0, 30, 60]}, [Subject(ONE, "PFF")] * 3 + [Subject(ONE, "PPF")])), "open_over_time"
+        history_of(World({ACCOUNT: [0, 30, 60]}, [Subject(ACCOUNT, "PFF")] * 3 + [Subject(ACCOUNT, "PPF")])),
+        "open_over_time",
     )
     area = areas(figure.axes[0])["passwords"]
     assert [height(area, number(day)) for day in (31, 59, 61, 89)] == [3, 3, 4, 4]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.rendering.pictures.history.worlds import (
-    ONE,
+    ACCOUNT,
     UNITS,
     Subject,
     World,
@@ -21,9 +21,9 @@ from tests.rendering.pictures.history.worlds import (
     history_of,
     lifetimes_of,
     line,
-    made,
     spans,
     title,
+    world_and_history,
 )
 
 
@@ -39,7 +39,7 @@ from tests.rendering.pictures.history.worlds import (
     ],
 )
 def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
-    truth, history = made(world)
+    truth, history = world_and_history(world)
     figure = drawn(history, "opened_closed")
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
     opened = Counter(UNITS[unit](row["first_seen"]) for row in rows if not row["censored_left"])
@@ -63,7 +63,7 @@ def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
 
 @pytest.mark.parametrize("world", ["weekly", "a dozen", "a month", "many", "unknown"])
 def test_what_opened_less_what_is_gone_is_the_difference_of_what_is_open(world: str) -> None:
-    truth, history = made(world)
+    truth, history = world_and_history(world)
     said = re.search(
         r"Since the first day: ([\d,]+) opened(?:, ([\d,]+) found in accounts seen later)?, ([\d,]+) closed, "
         r"([\d,]+) lost to follow-up",
@@ -80,7 +80,7 @@ def test_what_opened_less_what_is_gone_is_the_difference_of_what_is_open(world: 
 
 
 def test_what_the_first_snapshot_shows_is_no_wave() -> None:
-    world = World({ONE: [0, 1, 2]}, [*[Subject(ONE, "FFF")] * 500, Subject(ONE, "PFF")])
+    world = World({ACCOUNT: [0, 1, 2]}, [*[Subject(ACCOUNT, "FFF")] * 500, Subject(ACCOUNT, "PFF")])
     figure = drawn(history_of(world), "opened_closed")
     assert bars(figure, "opened") == [0, 1, 0]
     said = "Not counted as opened: 500 failures already in the oldest snapshot of their accounts."
@@ -88,7 +88,7 @@ def test_what_the_first_snapshot_shows_is_no_wave() -> None:
 
 
 def test_the_net_line_stops_where_there_is_no_snapshot() -> None:
-    truth, history = made("weekly")
+    truth, history = world_and_history("weekly")
     figure = drawn(history, "opened_closed")
     seen = {UNITS["week"](at(day)) for day in dates_of(truth)}
     net = np.asarray(line(figure, "net").get_ydata())

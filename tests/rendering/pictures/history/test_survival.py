@@ -12,7 +12,7 @@ from analyzer.controls.vocabulary import counted
 from analyzer.rendering.pictures import render
 from tests.rendering.pictures.figures import assert_readable, texts, why_not
 from tests.rendering.pictures.history.worlds import (
-    ONE,
+    ACCOUNT,
     Subject,
     World,
     all_of,
@@ -21,15 +21,15 @@ from tests.rendering.pictures.history.worlds import (
     history_of,
     lifetimes_of,
     line,
-    made,
     title,
+    world_and_history,
 )
 
 
 @pytest.mark.parametrize("sla", [None, 1, 29, 31, 4_000])
 @pytest.mark.parametrize("world", ["one", "weekly", "a month", "many"])
 def test_a_deadline_is_readable_wherever_it_lies(world: str, sla: int | None) -> None:
-    figure = drawn(replace(made(world)[1], sla_days=sla), "survival")
+    figure = drawn(replace(world_and_history(world)[1], sla_days=sla), "survival")
     assert_readable(figure)
     assert ("deadline" in all_of(figure)) == (sla is not None)
 
@@ -57,7 +57,7 @@ def most_share(known: list[tuple[float, float, bool]], day: float) -> float:
 
 @pytest.mark.parametrize("world", drew("survival"))
 def test_the_band_lies_between_the_fewest_and_the_most_days_of_each_failure(world: str) -> None:
-    truth, history = made(world)
+    truth, history = world_and_history(world)
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
     new = [row for row in rows if not row["censored_left"] and row["opened_earliest"]]
     closed = [row["state"] == "closed" for row in new]
@@ -89,7 +89,7 @@ def test_the_band_lies_between_the_fewest_and_the_most_days_of_each_failure(worl
 
 
 def test_medians_and_shares_are_bounds_in_words() -> None:
-    world = World({ONE: [0, 31, 59, 90]}, [*[Subject(ONE, "PFPP")] * 4, *[Subject(ONE, "PFFP")] * 5])
+    world = World({ACCOUNT: [0, 31, 59, 90]}, [*[Subject(ACCOUNT, "PFPP")] * 4, *[Subject(ACCOUNT, "PFFP")] * 5])
     history = history_of(world, sla_days=60)
     # Four were open for 0 to 59 days, five for 28 to 90.
     assert title(history, "survival") == "Median time to fix: between 28 and 90 days; 44% to 100% within 60 days"
@@ -102,17 +102,19 @@ def test_medians_and_shares_are_bounds_in_words() -> None:
 
 
 def test_what_was_open_when_last_seen_may_have_been_closed_by_the_deadline() -> None:
-    world = World({ONE: [0, 1, 2, 3]}, [Subject(ONE, "PFFP"), Subject(ONE, "PPFF"), Subject(ONE, "PPFF")])
+    world = World(
+        {ACCOUNT: [0, 1, 2, 3]}, [Subject(ACCOUNT, "PFFP"), Subject(ACCOUNT, "PPFF"), Subject(ACCOUNT, "PPFF")]
+    )
     history = history_of(world, sla_days=4)
     assert "deadline 4 days: 33% to 100% closed by then" in texts(drawn(history, "survival"))
-    history = history_of(replace(world, subjects=[Subject(ONE, "PFPP"), Subject(ONE, "PFFF")]), sla_days=9)
+    history = history_of(replace(world, subjects=[Subject(ACCOUNT, "PFPP"), Subject(ACCOUNT, "PFFF")]), sla_days=9)
     assert "deadline 9 days: 50% to 100% closed by then" in texts(drawn(history, "survival"))
 
 
 def test_what_is_not_reached_is_said() -> None:
-    world = World({ONE: list(range(9))}, [Subject(ONE, "PFFPPPPPP"), *[Subject(ONE, "PFFFFFFFF")] * 300])
+    world = World({ACCOUNT: list(range(9))}, [Subject(ACCOUNT, "PFFPPPPPP"), *[Subject(ACCOUNT, "PFFFFFFFF")] * 300])
     history = history_of(world, sla_days=5)
     assert title(history, "survival") == "1 of 301 failures closed; the median is not reached; 0% to 1% within 5 days"
     assert {"median:\nnot reached", "90th percentile:\nnot reached"} <= set(texts(drawn(history, "survival")))
-    only_older = history_of(World({ONE: [0, 1]}, [Subject(ONE, "FF")]))
+    only_older = history_of(World({ACCOUNT: [0, 1]}, [Subject(ACCOUNT, "FF")]))
     assert why_not(render.HISTORY["survival"], only_older) == "No snapshots show the start of a failure."

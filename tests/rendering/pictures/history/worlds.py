@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 START = datetime(2024, 11, 20, 6, 30, tzinfo=UTC)
 
 
-ONE = "111122223333"
+ACCOUNT = "111122223333"
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,18 @@ class World:
 
     def failing(self, subject: Subject, day: int) -> bool:
         """Whether the account's newest snapshot at the end of `day` shows a failure."""
-        known = [verdict for at, verdict in zip(self.days[subject.account], subject.verdicts, strict=True) if at <= day]
-        return known[-1:] == ["F"]
+        verdicts = [
+            verdict for at, verdict in zip(self.days[subject.account], subject.verdicts, strict=True) if at <= day
+        ]
+        return verdicts[-1:] == ["F"]
 
     def open_on(self, day: int, **of: str | None) -> int:
         """Count the failures at the end of `day`."""
-        return sum(self.failing(one, day) for one in self.subjects if all(getattr(one, key) == of[key] for key in of))
+        return sum(
+            self.failing(subject, day)
+            for subject in self.subjects
+            if all(getattr(subject, key) == of[key] for key in of)
+        )
 
 
 def at(day: int) -> datetime:
@@ -78,21 +84,21 @@ def usual(days: list[int]) -> float:
 def lifetimes_of(world: World, number: int) -> list[dict[str, Any]]:
     subject = world.subjects[number]
     days, verdicts = world.days[subject.account], subject.verdicts
-    rows, place, closed_before = [], 0, 0
-    while place < len(days):
-        if verdicts[place] != "F":
-            place += 1
+    rows, position, closed_before = [], 0, 0
+    while position < len(days):
+        if verdicts[position] != "F":
+            position += 1
             continue
-        first, lost_at = place, None
-        while place < len(days) and verdicts[place] == "F":
-            place += 1
-        without = next((days[one] for one in reversed(range(first)) if verdicts[one] == "P"), None)
-        state, end = "open", days[place - 1]
-        if place < len(days):
-            gap = days[place] - end > 1.5 * usual(days)
-            state = "lost_sight" if gap or verdicts[place] == "?" else "closed"
-            lost_at = at(days[place]) if state == "lost_sight" else None
-            end = days[place] if state == "closed" else end
+        first, lost_at = position, None
+        while position < len(days) and verdicts[position] == "F":
+            position += 1
+        without = next((days[earlier] for earlier in reversed(range(first)) if verdicts[earlier] == "P"), None)
+        state, end = "open", days[position - 1]
+        if position < len(days):
+            gap = days[position] - end > 1.5 * usual(days)
+            state = "lost_sight" if gap or verdicts[position] == "?" else "closed"
+            lost_at = at(days[position]) if state == "lost_sight" else None
+            end = days[position] if state == "closed" else end
         rows.append(
             {
                 "control": subject.control,
@@ -102,7 +108,7 @@ def lifetimes_of(world: World, number: int) -> list[dict[str, Any]]:
                 "credential": subject.kind,
                 "kind": subject.kind,
                 "first_seen": at(days[first]),
-                "last_seen": at(days[place - 1]),
+                "last_seen": at(days[position - 1]),
                 "state": state,
                 "closed_at": at(end) if state == "closed" else None,
                 "closed_by": "used" if state == "closed" else None,
@@ -112,9 +118,9 @@ def lifetimes_of(world: World, number: int) -> list[dict[str, Any]]:
                 "censored_right": state == "open",
                 "opened_earliest": None if without is None else at(without),
                 "opened_latest": at(days[first]),
-                "closed_earliest": at(days[place - 1]) if state == "closed" else None,
+                "closed_earliest": at(days[position - 1]) if state == "closed" else None,
                 "closed_latest": at(end) if state == "closed" else None,
-                "open_days_min": float(days[place - 1] - days[first]),
+                "open_days_min": float(days[position - 1] - days[first]),
                 "open_days_max": float(end - without) if state == "closed" and without is not None else None,
                 "lost_at": lost_at,
             }
@@ -130,12 +136,12 @@ def trend_of(world: World, rows: list[dict[str, Any]], controls: Sequence[str]) 
         days = [*world.days[subject.account], dates[-1] + 1]
         for day, until, verdict in zip(days, days[1:], subject.verdicts, strict=False):
             if verdict == "F":
-                counts.update(("open", subject.control, at(one)) for one in dates if day <= one < until)
+                counts.update(("open", subject.control, at(open_day)) for open_day in dates if day <= open_day < until)
     for row in rows:
         counts["opened", row["control"], row["first_seen"]] += 1
-        for what in ("closed", "lost"):
-            if row[f"{what}_at"]:
-                counts[what, row["control"], row[f"{what}_at"]] += 1
+        for event in ("closed", "lost"):
+            if row[f"{event}_at"]:
+                counts[event, row["control"], row[f"{event}_at"]] += 1
     return [
         {
             "date": at(day).date(),
@@ -149,7 +155,7 @@ def trend_of(world: World, rows: list[dict[str, Any]], controls: Sequence[str]) 
 
 
 def coverage_of(world: World) -> list[dict[str, Any]]:
-    made = []
+    rows = []
     newest = max((days[-1] for days in world.days.values()), default=0)
     for account, days in world.days.items():
         facts = {
@@ -159,12 +165,12 @@ def coverage_of(world: World) -> list[dict[str, Any]]:
             "snapshots": len(days),
             "usual_days": usual(days),
         }
-        gaps = [(one, two) for one, two in pairwise(days) if two - one > 1.5 * usual(days)]
-        own = [facts | {"gap_from": at(one), "gap_to": at(two)} for one, two in gaps]
+        gaps = [(since, until) for since, until in pairwise(days) if until - since > 1.5 * usual(days)]
+        own = [facts | {"gap_from": at(since), "gap_to": at(until)} for since, until in gaps]
         if newest - days[-1] > 1.5 * usual(days):
             own.append(facts | {"gap_from": at(days[-1])})
-        made += own or [facts]
-    return made
+        rows += own or [facts]
+    return rows
 
 
 def frame(rows: list[dict[str, Any]], schema: pa.Schema) -> pd.DataFrame:
@@ -179,7 +185,7 @@ def history_of(world: World, checklist: Checklist | None = None, **more: Any) ->
         settings=Settings(checklist),
         inputs=[],
         lifetimes=frame(rows, LIFETIMES),
-        trend=frame(trend_of(world, rows, [one.control.id for one in checklist.checks]), TREND),
+        trend=frame(trend_of(world, rows, [check.control.id for check in checklist.checks]), TREND),
         coverage=frame(coverage_of(world), COVERAGE),
         issues=pd.DataFrame(),
         **more,
@@ -188,24 +194,24 @@ def history_of(world: World, checklist: Checklist | None = None, **more: Any) ->
 
 def lived(chance: random.Random, count: int) -> str:
     """The verdicts on a subject that mostly stays as it is."""
-    said, now = "", chance.choice("FPP")
+    verdicts, now = "", chance.choice("FPP")
     for _ in range(count):
         now = chance.choices([now, "F", "P", "?"], [30, 1, 2, 0.2])[0]
-        said += now
-    return said
+        verdicts += now
+    return verdicts
 
 
 def random_world(days: dict[str | None, list[int]], subjects: int, controls: Sequence[str] = ()) -> World:
     chance = random.Random(7)  # noqa: S311 - no secret
-    made = []
+    drawn_subjects = []
     for number in range(subjects):
         account = list(days)[
             min(int(chance.paretovariate(0.6)) - 1, len(days) - 1) if number % 3 else number % len(days)
         ]
         control = chance.choices(controls, range(len(controls), 0, -1))[0] if controls else "unused-credentials"
         kind = chance.choice(["password", "access_key", "access_key"])
-        made.append(Subject(account, lived(chance, len(days[account])), control, kind))
-    return World(days, made)
+        drawn_subjects.append(Subject(account, lived(chance, len(days[account])), control, kind))
+    return World(days, drawn_subjects)
 
 
 def accounts(count: int) -> list[str]:
@@ -223,7 +229,7 @@ def daily(count: int, length: int) -> dict[str | None, list[int]]:
     return days
 
 
-ALL = tuple(one.control.id for one in make_checklist().checks)
+ALL = tuple(check.control.id for check in make_checklist().checks)
 
 
 LONG_AGO = [-4300, -4270, *range(0, 360, 30)]
@@ -232,31 +238,31 @@ LONG_AGO = [-4300, -4270, *range(0, 360, 30)]
 
 WORLDS: dict[str, Callable[[], tuple[World, Checklist]]] = {
     "nothing": lambda: (World({}, []), unused()),
-    "no failure": lambda: (World({ONE: [0, 1, 2]}, [Subject(ONE, "PPP")]), make_checklist()),
-    "one": lambda: (World({ONE: [0, 1, 2, 3]}, [Subject(ONE, "PFFP")]), unused()),
-    "one open": lambda: (World({ONE: [0, 30]}, [Subject(ONE, "PF")]), unused()),
-    "one date": lambda: (random_world({ONE: [0]}, 40, ALL), make_checklist()),
+    "no failure": lambda: (World({ACCOUNT: [0, 1, 2]}, [Subject(ACCOUNT, "PPP")]), make_checklist()),
+    "one": lambda: (World({ACCOUNT: [0, 1, 2, 3]}, [Subject(ACCOUNT, "PFFP")]), unused()),
+    "one open": lambda: (World({ACCOUNT: [0, 30]}, [Subject(ACCOUNT, "PF")]), unused()),
+    "one date": lambda: (random_world({ACCOUNT: [0]}, 40, ALL), make_checklist()),
     "one date of many": lambda: (random_world({account: [5] for account in accounts(60)}, 400), unused()),
     "two dates of many": lambda: (random_world({account: [5, 6] for account in accounts(60)}, 400), unused()),
-    "a dozen": lambda: (random_world({ONE: [0, 31, 60, 91, 121, 152]}, 12), unused()),
-    "unknown": lambda: (World({None: [0, 1], ONE: [1]}, [Subject(None, "FP"), Subject(ONE, "F")]), unused()),
+    "a dozen": lambda: (random_world({ACCOUNT: [0, 31, 60, 91, 121, 152]}, 12), unused()),
+    "unknown": lambda: (World({None: [0, 1], ACCOUNT: [1]}, [Subject(None, "FP"), Subject(ACCOUNT, "F")]), unused()),
     "a month": lambda: (random_world(daily(3, 31), 60, ALL), make_checklist()),
-    "weekly": lambda: (random_world({ONE: [*range(0, 70, 7), *range(105, 190, 7)]}, 300), unused()),
+    "weekly": lambda: (random_world({ACCOUNT: [*range(0, 70, 7), *range(105, 190, 7)]}, 300), unused()),
     "two years": lambda: (random_world(daily(1, 731), 40), unused()),
-    "long ago": lambda: (random_world({ONE: LONG_AGO, accounts(2)[1]: LONG_AGO[2:]}, 60, ALL), make_checklist()),
+    "long ago": lambda: (random_world({ACCOUNT: LONG_AGO, accounts(2)[1]: LONG_AGO[2:]}, 60, ALL), make_checklist()),
     "many": lambda: (random_world(daily(60, 200), 1500, ALL), make_checklist()),
 }
 
 
-_MADE: dict[str, tuple[World, History]] = {}
+_WORLDS: dict[str, tuple[World, History]] = {}
 
 
-def made(name: str) -> tuple[World, History]:
+def world_and_history(name: str) -> tuple[World, History]:
     """Return a world and its history; each is made once."""
-    if name not in _MADE:
+    if name not in _WORLDS:
         world, checklist = WORLDS[name]()
-        _MADE[name] = world, history_of(world, checklist, sla_days=30)
-    return _MADE[name]
+        _WORLDS[name] = world, history_of(world, checklist, sla_days=30)
+    return _WORLDS[name]
 
 
 _DRAWN: dict[tuple[int, str], Figure] = {}
@@ -264,7 +270,7 @@ _DRAWN: dict[tuple[int, str], Figure] = {}
 
 def drawn(history: History, name: str) -> Figure:
     """Return a picture; those of the worlds are drawn once."""
-    if not any(history is known for _, known in _MADE.values()):
+    if not any(history is stored for _, stored in _WORLDS.values()):
         return draw(history, name)
     if (id(history), name) not in _DRAWN:
         _DRAWN[id(history), name] = draw(history, name)
@@ -303,20 +309,20 @@ def dates_of(world: World) -> list[int]:
 
 def is_missing(days: list[int], day: int, end: int) -> bool:
     """Whether a day lies between two snapshots that are too far apart, or far behind the last one."""
-    before = [one for one in days if one <= day]
+    before = [snapshot for snapshot in days if snapshot <= day]
     if not before or before[-1] == day:
         return False
-    later = [one for one in days if one > day]
+    later = [snapshot for snapshot in days if snapshot > day]
     return (later[0] if later else end) - before[-1] > 1.5 * usual(days)
 
 
 def bars(figure: Figure, label: str) -> list[float]:
-    container = next(one for one in figure.axes[0].containers if one.get_label() == label)
+    container = next(candidate for candidate in figure.axes[0].containers if candidate.get_label() == label)
     return [bar.get_height() for bar in container if isinstance(bar, Rectangle)]
 
 
 def line(figure: Figure, label: str) -> Line2D:
-    return next(one for one in figure.axes[0].lines if one.get_label() == label)
+    return next(line for line in figure.axes[0].lines if line.get_label() == label)
 
 
 UNITS: dict[str, Callable[[datetime], str]] = {
@@ -334,13 +340,13 @@ def spans(truth: World, unit: str) -> list[str]:
 def cells_of(figure: Figure) -> dict[tuple[int, int], str]:
     """What stands in each cell, by column and row; in blank ones nothing does."""
     axes = figure.axes[0]
-    found = {
+    cells = {
         (round(patch.get_x() + 0.48), round(patch.get_y() + 0.46)): "" if patch.get_hatch() else "?"
         for patch in axes.patches
         if isinstance(patch, Rectangle)
     }
     for text in axes.texts:
         x, y = text.get_position()
-        assert found[round(x), round(y)] == "?"
-        found[round(x), round(y)] = text.get_text()
-    return found
+        assert cells[round(x), round(y)] == "?"
+        cells[round(x), round(y)] = text.get_text()
+    return cells
