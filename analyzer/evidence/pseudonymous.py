@@ -40,7 +40,9 @@ def settings_under(pseudonyms: Pseudonyms, settings: Settings) -> tuple[Settings
         checklist=replace(checklist, policy=policy and _policy(pseudonyms, policy)),
         account_id=settings.account_id and pseudonyms.account(settings.account_id),
         captured_at=tuple(
-            CaptureTime("*" if capture_time.pattern == "*" else pseudonyms.of("pattern", capture_time.pattern), capture_time.at)
+            CaptureTime(
+                "*" if capture_time.pattern == "*" else pseudonyms.of("pattern", capture_time.pattern), capture_time.at
+            )
             for capture_time in settings.captured_at
         ),
         accounts=_listed(pseudonyms, "accounts", settings.accounts),

@@ -164,7 +164,9 @@ def compare(  # noqa: PLR0913 - inputs, settings, and what is written
             progress.stage("judging")
             evidence, manifested = _written("comparison", compare_audits(comparing, sets, road.run), location)
         else:
-            evidence, manifested = _written("comparison", _compared(road, old, new, left_out(output), comparing), location)
+            evidence, manifested = _written(
+                "comparison", _compared(road, old, new, left_out(output), comparing), location
+            )
         files = finish(evidence, manifested, location, formats, options, progress, proof)
         summary = evidence.comparison
     return Run(output, files, summary, summary.issues, removed=not_again(earlier, files))
