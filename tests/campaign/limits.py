@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import resource
 import signal
 import sys
@@ -31,6 +33,12 @@ def peak() -> int:
     if sys.platform == "win32":
         raise OSError("the campaign needs limits of POSIX")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def free_memory() -> None:
+    """Return freed memory to the system: glibc keeps what one large report needed, and would add the next one to it."""
+    with contextlib.suppress(AttributeError, OSError):  # other C libraries have no malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def run(seed: int, batch: int) -> Ran:
     for number in range(batch * LISTS, (batch + 1) * LISTS):
         run_list(ran, seed, number)
     ran.megabytes = limits.peak()
+    limits.free_memory()
     return ran
 
 

@@ -13,7 +13,6 @@ import pytest
 from tests.golden.__main__ import DIGESTS_FILE
 from tests.golden.capturing import RUNS, capture, digests
 from tests.golden.fleets import FLEETS, MULTI_DAY, drawn
-from tests.slices import sliced
 from tests.test_schemas import require_fits
 
 DIGESTS: dict[str, dict[str, str]] = (
@@ -31,7 +30,7 @@ def test_there_are_thirty_fleets_and_each_is_the_same_again() -> None:
         assert drawn(name) == drawn(name)
 
 
-@pytest.mark.parametrize("run", sliced(RUNS, every=2))
+@pytest.mark.parametrize("run", RUNS)
 def test_a_run_says_and_writes_what_it_did(run: str) -> None:
     entries = capture(run)
     for name, text in entries.items():

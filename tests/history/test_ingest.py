@@ -19,7 +19,6 @@ from tests.benchmarks.measuring import measure
 from tests.golden import fleets
 from tests.history.test_store import OTHER, fleet, harm, ingest, report, state
 from tests.reports import ACCOUNT, codes, csv_of, user, write
-from tests.slices import sliced
 
 ONE_GO = 1 << 40
 BATCHES = (1, 5000)
@@ -38,7 +37,7 @@ def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(look, "HEAD", 700)
 
 
-@pytest.mark.parametrize("name", sliced(fleets.FLEETS, every=3))
+@pytest.mark.parametrize("name", fleets.FLEETS)
 def test_any_batches_give_the_same_store(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

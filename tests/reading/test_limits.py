@@ -26,7 +26,6 @@ from analyzer.reading.forms.grids import from_cells
 from analyzer.reading.limits import LimitError, Limits, check_lines, check_lines_of
 from tests.cli.running import SCRIPT, run
 from tests.reports import COLUMNS_22, csv_of, password, root, user, write
-from tests.slices import sliced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +138,7 @@ def measured(*arguments: str | Path) -> list[Any]:
     return list(json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout))
 
 
-@pytest.mark.parametrize("make", sliced(HARMFUL, every=3), ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", HARMFUL, ids=lambda make: make.__name__)
 def test_a_harmful_file_is_refused_with_little_time_and_memory(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     path = make(tmp_path)
     _, _, least, _ = measured("inspect", write(tmp_path / "good/2026-10-31.csv", REPORT))
