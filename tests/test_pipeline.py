@@ -82,7 +82,7 @@ def formats_in(folder: Path) -> dict[str, str]:
 # --- render gives what audit gives ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("engine", "rows"), product(ENGINES, [3, 100_000]))
+@pytest.mark.parametrize(("engine", "rows"), list(product(ENGINES, [3, 100_000])))
 def test_render_gives_the_very_bytes_of_audit(fleet: list[str], tmp_path: Path, engine: str, rows: int) -> None:
     options, where = Options(workbook_rows=rows), ENGINES[engine]
     at_once = leave(fleet, tmp_path / "at once", FORMATS, options=options, where=where)

@@ -46,7 +46,7 @@ def holding(spans: list[Span], row: dict[str, Any]) -> list[tuple[datetime, date
     return list(zip(opened, closed, strict=False))
 
 
-@pytest.mark.parametrize(("seed", "spacing"), product(range(4), [3, 17, 31, 61]))
+@pytest.mark.parametrize(("seed", "spacing"), list(product(range(4), [3, 17, 31, 61])))
 def test_the_bounds_hold_the_true_instants_of_every_control(tmp_path: Path, seed: int, spacing: int) -> None:
     life = simulate(seed, account=ACCOUNT, start=START, days=200, users=5)
     for day in range(0, 200, spacing):

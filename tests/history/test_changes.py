@@ -41,7 +41,7 @@ def as_expected(events: pd.DataFrame) -> set[Expected]:
     return found
 
 
-@pytest.mark.parametrize(("seed", "days"), product(range(12), [(10, 11), (10, 40), (3, 110), (30, 30)]))
+@pytest.mark.parametrize(("seed", "days"), list(product(range(12), [(10, 11), (10, 40), (3, 110), (30, 30)])))
 def test_the_truth_is_recovered(tmp_path: Path, seed: int, days: tuple[int, int]) -> None:
     life = simulate(seed, account=ACCOUNT, start=START, days=120, users=8)
     first, second = (START + timedelta(days=day) for day in days)

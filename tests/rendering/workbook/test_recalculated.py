@@ -79,7 +79,7 @@ def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
 NOON = AS_OF.replace(hour=12, minute=0, second=0, microsecond=0)
 
 
-@pytest.mark.parametrize(("as_of", "options"), product([AS_OF, None, NOON], [{}, {"most_rows": 40}]))
+@pytest.mark.parametrize(("as_of", "options"), list(product([AS_OF, None, NOON], [{}, {"most_rows": 40}])))
 def test_every_cell_is_what_its_formula_gives(
     reports: str, tmp_path: Path, as_of: datetime | None, options: dict[str, int]
 ) -> None:
@@ -99,7 +99,7 @@ def test_every_cell_is_what_its_formula_gives(
 
 @pytest.mark.parametrize(
     ("as_of", "put_in", "limits"),
-    ((*when, limits) for when, limits in product(LATER, [(45, 90), (30, 120)])),
+    [(*when, limits) for when, limits in product(LATER, [(45, 90), (30, 120)])],
 )
 def test_statuses_follow_another_date_and_other_limits(
     reports: str, tmp_path: Path, as_of: datetime, put_in: date, limits: tuple[int, int]

@@ -170,7 +170,7 @@ def test_every_status_has_a_sign_and_a_look_that_the_legend_explains(tmp_path: P
 
 @pytest.mark.parametrize(
     ("many", "number", "requirements"),
-    product([0, 700], ["1.", "nist-800-171r2 AC-2(3)(ii)(B)."], [40, 1, 70]),
+    list(product([0, 700], ["1.", "nist-800-171r2 AC-2(3)(ii)(B)."], [40, 1, 70])),
 )
 def test_many_requirements_and_long_numbers_are_readable(
     audit_of: Callable[..., Audit], tmp_path: Path, requirements: int, number: str, many: int
