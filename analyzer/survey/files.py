@@ -94,11 +94,7 @@ def is_url(name: str) -> bool:
 
 def is_store(name: str) -> bool:
     """Return whether a path is the folder of a store (`credreport ingest`)."""
-    path = Path(name) / _OF_STORE
-    try:
-        return not is_url(name) and path.is_file() and _MADE_HERE.search(path.read_bytes()[:_LOOK]) is not None
-    except OSError:  # reading the folder will report the error
-        return False
+    return not is_url(name) and _is_made_here(Path(name) / _OF_STORE)
 
 
 def _find_at(url: str, log: IssueLog) -> Iterator[File]:
@@ -202,12 +198,17 @@ def _walk(folder: Path, name: str, log: IssueLog, leave_out: Path | None) -> Ite
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
     """Return whether an entry is a file that marks a folder as an output or a store of credreport."""
-    if entry.name not in _OWN:
-        return False
+    return entry.name in _OWN and _is_made_here(Path(entry.path))
+
+
+def _is_made_here(path: Path) -> bool:
+    """Return whether a file says at its beginning that credreport made it; false if it cannot be read."""
     try:
-        with Path(entry.path).open("rb") as stream:
+        if not path.is_file():  # opening a pipe would wait for a writer
+            return False
+        with path.open("rb") as stream:
             return _MADE_HERE.search(stream.read(_LOOK)) is not None
-    except OSError:  # reading the file will report the error
+    except OSError:  # reading the file or its folder will report the error
         return False
 
 
