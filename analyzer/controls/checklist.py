@@ -174,6 +174,11 @@ class Checklist:
         """The first check of `unused-credentials`, with the strictest limit; None if the run does not judge it."""
         return next((check for check in self.checks if check.control.id == UNUSED.id), None)
 
+    @property
+    def unused_position(self) -> int:
+        """The position of `unused` in `checks`; -1, which no check has, if the run does not judge it."""
+        return -1 if self.unused is None else self.checks.index(self.unused)
+
 
 def make_checklist(  # noqa: PLR0913 - one parameter an option
     *,

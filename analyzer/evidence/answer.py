@@ -100,8 +100,7 @@ def answer(summary: Summary) -> str:
 
 def _in_accounts(summary: Summary) -> str:
     """Return in how many accounts credentials are unused; empty if there is only one account, or none is unused."""
-    (at,) = [at for at, check in enumerate(summary.checklist.checks) if check is summary.checklist.unused]
-    accounts = int((summary.matrix[Status.FAIL].iloc[at] > 0).sum())
+    accounts = int((summary.matrix[Status.FAIL].iloc[summary.checklist.unused_position] > 0).sum())
     if not accounts or len(summary.accounts) == 1:
         return ""
     return f", in {accounts:,} of {counted(len(summary.accounts), 'account')}"

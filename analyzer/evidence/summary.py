@@ -197,7 +197,7 @@ class Summary(WithIssues):
     def _unused_because(self, reason: Reason) -> int:
         if self.checklist.unused is None:
             return 0
-        findings, unused = self.findings_counted, self.checklist.checks.index(self.checklist.unused)
+        findings, unused = self.findings_counted, self.checklist.unused_position
         return findings.number((findings.check == unused) & findings.because(reason))
 
     def in_doubt_of(self, kind: Kind) -> int:
@@ -284,7 +284,7 @@ class Summary(WithIssues):
         """The numbers of `unused-credentials` alone; None if it was not judged."""
         if self.checklist.unused is None:
             return None
-        return self.by_control[self.checklist.checks.index(self.checklist.unused)]
+        return self.by_control[self.checklist.unused_position]
 
     @cached_property
     def requirements(self) -> list[ByAccount]:

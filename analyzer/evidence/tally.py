@@ -78,8 +78,8 @@ def tallies_of(
     `covered` has what the waivers of the policy match.
     """
     chosen = findings["chosen"].to_numpy().astype(np.int64)
-    position = -1 if checklist.unused is None else checklist.checks.index(checklist.unused)
-    unused = findings.select(["reason", "credential", "status", "idle_days"]).filter(pa.array(chosen == position))
+    is_unused = chosen == checklist.unused_position
+    unused = findings.select(["reason", "credential", "status", "idle_days"]).filter(pa.array(is_unused))
     return pa.concat_tables(
         [
             _of_findings(findings, chosen, checklist),
@@ -109,9 +109,7 @@ def tallies_of_accounts(
     needs = ["control", "requirement", "reason", "credential", "status", "idle_days", "as_of", "fails_at"]
     for batch in tables.batches("findings", needs):
         chosen = positions_of(batch, checklist.positions)
-        is_unused = np.zeros(len(chosen), bool)
-        if checklist.unused is not None:
-            is_unused = chosen == checklist.checks.index(checklist.unused)
+        is_unused = chosen == checklist.unused_position
         parts.append(_table(Tally.IDLE, _of_idle(batch.filter(pa.array(is_unused)))))
         parts.append(_table(Tally.DUE, _of_due(batch, chosen, checklist)))
     parts += [_table(Tally.CREDENTIALS, _of_credentials(batch)) for batch in tables.batches("credentials", COUNTED)]

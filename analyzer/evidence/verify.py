@@ -81,15 +81,15 @@ class Verification:
         return 0 if self.holds else 1
 
     @property
-    def _not_given(self) -> int:
-        """The number of inputs that no given file is or replaces."""
-        return sum(difference.kind == "input" for difference in self.missing)
+    def _not_given(self) -> list[Difference]:
+        """The inputs that no given file is or replaces."""
+        return [difference for difference in self.missing if difference.kind == "input"]
 
     @property
     def facts(self) -> dict[str, Any]:
         """The result as plain data, for `--json`."""
         differences = {"changed": self.changed, "missing": self.missing, "extra": self.extra}
-        listed, absent = self.checked.get("input"), self._not_given
+        listed, absent = self.checked.get("input"), len(self._not_given)
         inputs = None if listed is None else {"listed": listed, "checked": listed - absent, "not_given": absent}
         return {
             "folder": self.folder,
@@ -106,7 +106,7 @@ class Verification:
     @property
     def lines(self) -> list[str]:
         """The result as lines of text, the answer first."""
-        absent = [difference for difference in self.missing if difference.kind == "input"]
+        absent = self._not_given
         missing = [difference for difference in self.missing if difference.kind != "input"]
         words = {"changed": self.changed, "missing": missing, "extra": self.extra, "not given": absent[:_MOST]}
         files = [
@@ -136,7 +136,7 @@ class Verification:
         failed = self.changed or self.extra or any(difference.kind != "input" for difference in self.missing)
         if self.digest is None:  # nothing else was compared
             return "verification failed"
-        listed, absent = self.checked.get("input"), self._not_given
+        listed, absent = self.checked.get("input"), len(self._not_given)
         if listed is None:
             unchecked = "evidence set of the sample was" if self.is_sample else "reports were"
             beginning = "verification failed" if failed else f"verified: {as_written}"
@@ -150,7 +150,7 @@ class Verification:
     @property
     def _counts(self) -> str:
         """The number of compared files of each kind, in words."""
-        counts = {**self.checked, "input": self.checked.get("input", 0) - self._not_given}
+        counts = {**self.checked, "input": self.checked.get("input", 0) - len(self._not_given)}
         documents = [MANIFEST, RENDERED][: counts.pop("manifest")]
         nouns = {"table": "file" if self.is_sample else "table", "rendering": "other file", "policy": "policy file"}
         parts = [

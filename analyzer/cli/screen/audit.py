@@ -280,7 +280,7 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
     findings, count = worst[UNUSED]
     title = "Worst first"
     if several and checklist.unused:
-        failing = run.summary.open_by_check[checklist.checks.index(checklist.unused)][Status.FAIL]
+        failing = run.summary.open_by_check[checklist.unused_position][Status.FAIL]
         title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
     (show_findings if verbose else show_in_lines)(

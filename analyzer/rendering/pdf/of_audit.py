@@ -123,10 +123,9 @@ def _failures(evidence: EvidenceSet) -> Part | None:
 def _unused(evidence: EvidenceSet) -> Part | None:
     """Return the failures of `unused-credentials`, without waived ones, the longest idle first; None without any."""
     summary = evidence.summary
-    unused = summary.checklist.unused
+    unused, position = summary.checklist.unused, summary.checklist.unused_position
     if unused is None:
         return None
-    position = summary.checklist.checks.index(unused)
 
     def is_unused(batch: pa.Table) -> npt.NDArray[np.bool_]:
         fails: npt.NDArray[np.bool_] = has_text(batch["status"], (Status.FAIL,)) & batch["waiver"].is_null().to_numpy()

@@ -148,7 +148,7 @@ def population(book: Book, summary: Summary, tables: Tables, most: int, labels: 
     name, checklist = "Population judged", summary.checklist
     if checklist.unused is None:
         return _subjects(book, name, summary, tables, most, labels)
-    position = checklist.checks.index(checklist.unused)
+    position = checklist.unused_position
     judged = Choice(("outcome",), lambda batch: has_text(batch["outcome"], _JUDGED))
     count = sum(summary.count(kind, status) for kind in JUDGED_KINDS for status in _JUDGED)
     cut = Cut("credentials", count, most)
