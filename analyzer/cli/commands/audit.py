@@ -156,11 +156,13 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
     where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
-    workbook = evidence.workbook((judged := options.judged(snapshots, comparing, judging))["organization"])
-    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
-    from analyzer.cli.progress import working  # noqa: PLC0415
+    from analyzer.cli.progress import working  # noqa: PLC0415 - not for --help
 
     with working("audit", formats, shown=showing.progress) as (bars, beside):
+        from analyzer import pipeline  # noqa: PLC0415 - loads pandas, after the helper has started
+
+        judged = options.judged(snapshots, comparing, judging)
+        workbook = evidence.workbook(judged["organization"])
         run = pipeline.audit(
             paths,
             output=evidence.output,

@@ -157,16 +157,14 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     """  # noqa: D301 - \b keeps the examples' lines
     formats, read = evidence.chosen(), options.followed(paths, store, as_of_series)
     least = values.severity(fail_on)
-    settings = judging.settings(every_snapshot=True)
-
-    from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
-    from analyzer.cli.progress import working  # noqa: PLC0415
-    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
+    from analyzer.cli.progress import working  # noqa: PLC0415 - not for --help
 
     with working("history", formats, shown=showing.progress) as (bars, beside):
+        from analyzer import pipeline  # noqa: PLC0415 - loads pandas, after the helper has started
+
         run = pipeline.history(
             **read,
-            settings=settings,
+            settings=judging.settings(every_snapshot=True),
             output=evidence.output,
             sla_days=sla_days,
             formats=formats,
@@ -175,6 +173,8 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
             proof=evidence.proof(),
             progress=bars,
         )
+    from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415
+
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
     why = run.summary.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
     draw = partial(show_history, run, why, verbose=showing.verbose)
