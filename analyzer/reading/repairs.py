@@ -208,7 +208,10 @@ def _repaired_rows(  # noqa: PLR0913 - the line, where it stands, and where issu
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
-        if len(cells) == width and not _has_moved_arn(cells, header.columns):
+        # With quotes as text, the number of cells can be right by chance, so each cell has to fit its column as well.
+        if len(cells) != width or _has_moved_arn(cells, header.columns):
+            continue
+        if cells is quoted or _fits(cells, header.columns):
             if _may_be_end_of_row(cells, header.columns, follows_short_line=follows_short_line):
                 note("rejected_row", _MAY_HAVE_MOVED)
                 return []

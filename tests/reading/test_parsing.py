@@ -164,3 +164,15 @@ def test_a_header_alone_is_a_report_without_rows(tmp_path: Path) -> None:
         found, log = rows(tmp_path, text)
         assert found == []
         assert codes(log) == ["no_rows"]
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_commas_in_quotes_do_not_stand_for_cells_that_were_cut_off(tmp_path: Path, lost: int) -> None:
+    # With quotes as text, each of these cells is two cells, so the row would have as many cells as the header.
+    cells = unquoted("c").split(",")
+    cells[2 : 2 + lost] = ['","'] * lost
+    line = ",".join(cells[: len(cells) - lost])
+    assert line.count(",") == unquoted("c").count(",")
+    found, log = rows(tmp_path, A + "\n" + line)
+    assert [name for name, _ in found] == ["<root_account>", "a", "b"]
+    assert codes(log) == ["rejected_row"]
