@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,16 @@ def test_the_first_level_has_at_most_a_dozen_names() -> None:
     names = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
     assert {"pipeline", "survey", "judging", "evidence", "rendering", "history"} <= names
     assert len(names - {"__init__", "__main__"}) <= A_DOZEN
+
+
+def test_no_output_of_the_program_is_in_the_repository() -> None:
+    root = PACKAGE.parent
+    if not (root / ".git").exists():
+        pytest.skip("not a clone")
+    listing = subprocess.run(["git", "ls-files"], cwd=root, stdout=subprocess.PIPE, text=True, check=True)
+    tracked = [Path(line) for line in listing.stdout.splitlines()]
+    assert Path("README.md") in tracked
+    assert [path for path in tracked if path.name == "manifest.json" or path.suffix in {".parquet", ".xlsx"}] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
