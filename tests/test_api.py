@@ -242,6 +242,20 @@ def test_a_history_is_that_of_the_command() -> None:
     require_same(evidence, ["history", "sample_reports", "--sla-days", "30", "--benchmark", "cis-5.0"], None)
 
 
+@pytest.mark.parametrize("run_of", [analyzer.audit, analyzer.history], ids=["audit", "history"])
+@pytest.mark.usefixtures("here")
+def test_the_least_severity_of_an_exit_code_may_be_a_text(
+    run_of: Callable[..., analyzer.AuditEvidence | analyzer.HistoryEvidence],
+) -> None:
+    summary = run_of("sample_reports", control="unused-credentials").summary
+    assert {least: summary.exit_code_of(fail_on=least, strict=False) for least in ("medium", "critical")} == {
+        "medium": 1,
+        "critical": 0,
+    }
+    with pytest.raises(ValueError, match="grave"):
+        summary.exit_code_of(fail_on="grave")
+
+
 @pytest.mark.usefixtures("here")
 def test_what_is_read_from_a_store_is_that_of_the_command() -> None:
     run("ingest", "sample_reports", "--store", "kept")
