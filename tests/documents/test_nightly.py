@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents.pages import ROOT, examples, text_of
+from tests.documents.pages import ROOT, examples
 
 SAMPLES = ROOT / "sample_reports"
 ACCOUNTS = "account\n111122223333\n123456789012\n444455556666\n"
