@@ -18,6 +18,7 @@ import typer
 from analyzer.cli.main import app
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
+from analyzer.evidence.schema import COVERAGE, EVENTS, LIFETIMES, MEASURES, TALLIES, TREND
 from analyzer.rendering import manual
 from tests.documents.generated import REGIONS, commands
 from tests.documents.pages import CONSOLE, DOCUMENTS, MANUAL, README, REGION, ROOT, anchor, consoles, examples, text_of
@@ -204,6 +205,18 @@ def test_an_unknown_topic_is_an_error_with_the_nearest_one() -> None:
     )
     assert run.returncode == 2
     assert "did you mean 'judging'?" in run.stderr
+
+
+def test_the_page_on_histories_names_all_columns_of_their_tables() -> None:
+    text = text_of("history")
+    schemas = {"lifetimes": LIFETIMES, "measures": MEASURES, "trend": TREND, "coverage": COVERAGE, "events": EVENTS}
+    for name, schema in schemas.items():
+        rows = re.findall(r"^\| (.*?) \|", text.partition(f"\n`{name}.parquet`")[2].split("\n\n")[1], re.MULTILINE)
+        assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(schema.names), name
+    rows = re.findall(
+        r"^\| (`.*?) \|", text_of("sql").partition("`tallies.parquet` has")[2].split("\n\n")[1], re.MULTILINE
+    )
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(TALLIES.names)
 
 
 def test_sections_paragraphs_and_tables_come_as_plain_text() -> None:
