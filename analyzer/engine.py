@@ -103,7 +103,7 @@ def dask(scheduler: str | None = None) -> Iterator[Map]:
         from distributed import Client, LocalCluster  # noqa: PLC0415
     except ImportError as error:
         raise EngineError(
-            f"the engine dask is not installed: {error}", "install credreport with the extra [cluster]"
+            f"the engine dask is not installed: {error}", "in the folder of the clone: pip install '.[cluster]'"
         ) from error
 
     at = scheduler or "this machine"
@@ -187,7 +187,7 @@ def _check_workers(client: Any, where: str) -> None:  # noqa: ANN401 - a distrib
     except Exception as error:
         raise EngineError(
             f"the workers at {where} cannot load credreport: {error}",
-            f"install credreport {__version__} with the extra [cluster] on every worker",
+            f"on every worker, in a clone of credreport {__version__}: pip install '.[cluster]'",
         ) from error
     other_versions = sorted({version for version in versions.values() if version != __version__})
     if other_versions:

@@ -242,6 +242,39 @@ def test_a_history_is_that_of_the_command() -> None:
     require_same(evidence, ["history", "sample_reports", "--sla-days", "30", "--benchmark", "cis-5.0"], None)
 
 
+@pytest.mark.parametrize("run_of", [analyzer.audit, analyzer.history], ids=["audit", "history"])
+@pytest.mark.usefixtures("here")
+def test_the_least_severity_of_an_exit_code_may_be_a_text(
+    run_of: Callable[..., analyzer.AuditEvidence | analyzer.HistoryEvidence],
+) -> None:
+    summary = run_of("sample_reports", control="unused-credentials").summary
+    assert {least: summary.exit_code_of(fail_on=least, strict=False) for least in ("medium", "critical")} == {
+        "medium": 1,
+        "critical": 0,
+    }
+    with pytest.raises(ValueError, match="grave"):
+        summary.exit_code_of(fail_on="grave")
+
+
+@pytest.mark.usefixtures("here")
+def test_results_are_shown_in_a_line() -> None:
+    """A notebook printed all tables of a summary: 29,000 characters."""
+    results = (
+        (analyzer.audit("sample_reports"), "<Summary of an audit, ", "6 accounts; checks: "),
+        (
+            analyzer.compare("sample_reports/2026-09-30", "sample_reports/2026-10-31"),
+            "<Comparison of 3 accounts",
+            " new",
+        ),
+        (analyzer.history("sample_reports"), "<History of 2015-03-01 to 2026-10-31: ", "failures open"),
+    )
+    for evidence, start, counts in results:
+        shown = repr(evidence.summary)
+        assert shown.startswith(start)
+        assert counts in shown
+        assert len(shown) < 250
+
+
 @pytest.mark.usefixtures("here")
 def test_what_is_read_from_a_store_is_that_of_the_command() -> None:
     run("ingest", "sample_reports", "--store", "kept")
@@ -439,9 +472,15 @@ def test_a_table_that_is_not_there_is_no_empty_table() -> None:
     run("audit", "sample_reports", "--tables", "issues", "--format", "parquet", "-o", "out")
     found = analyzer.open_evidence("out")
     assert isinstance(found, analyzer.AuditEvidence)
-    with pytest.raises(InputError, match=r"no table 'findings': it was left out \(option --tables\)") as caught:
+    with pytest.raises(
+        InputError, match="no table 'findings': it was left out when the evidence was written"
+    ) as caught:
         _ = found.findings
     assert "choose from issues, tallies" in caught.value.hint
+    for name in ("requirements", "coverage", "leavers", "people", "no such table"):
+        with pytest.raises(InputError) as refused_table:
+            found.table(name)
+        assert "--" not in refused_table.value.message  # a program in Python has parameters
 
 
 @pytest.mark.usefixtures("here")

@@ -126,7 +126,10 @@ def _explain_usage(error: TyperException) -> None:
     """Print a usage error in the form of this program, or the help if there is no argument."""
     message = getattr(error, "format_message", lambda: str(error))().strip()
     context = getattr(error, "ctx", None)
+    refused = (context.info_name if context else None, getattr(error, "option_name", None))
     if context is not None and message == context.get_help().strip():
         typer.echo(message)
+    elif hint := tracking.OPTIONS_OF_OTHERS.get(refused):
+        complain(f"credreport {refused[0]} has no option {refused[1]}", hint)
     else:
         complain(message.rstrip("."), f"see {context.command_path if context else 'credreport'} --help")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from analyzer.controls.checklist import Check, Checklist
-    from analyzer.evidence.summary import Summary, WithIssues
+    from analyzer.evidence.summary import Summary
+    from analyzer.evidence.with_issues import WithIssues
 
 
 def manual_checks(summary: Summary) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -13,9 +13,10 @@ from analyzer.errors import first_few
 from analyzer.evidence.answer import checklist_in_words, exit_one, exit_without_failures, incomplete, not_added
 from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.history import IDENTITY
+from analyzer.evidence.plain import plain_rows
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes
+from analyzer.evidence.with_issues import WithIssues, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:
@@ -23,6 +24,31 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
+
+FAILING_NOW: Final = (*NEW_FAILURES, "still_failing")
+"""The events of failures that the newer snapshot shows."""
+_FAILING_BEFORE: Final = ("still_failing", "fixed", "not_known")
+"""The events of failures that the older snapshot shows."""
+OF_FAILURES: Final = (*NEW_FAILURES, *_FAILING_BEFORE)
+"""All events of failures; the other events are changes of users and credentials."""
+_CLOSINGS: Final[Mapping[str, str]] = {
+    "deleted": "because the user or the credential was deleted",
+    "deactivated": "deactivated or removed",
+    "used": "used again",
+    "mfa_enabled": "MFA enabled",
+    "other": "for another reason",
+}
+"""The words for how failures were fixed that are not their names."""
+
+
+def event_in_words(event: str) -> str:
+    """Return the words for a kind of event."""
+    return "undecided" if event == "not_known" else event.replace("_", " ").replace("mfa", "MFA")
+
+
+def closing_in_words(how: str) -> str:
+    """Return the words for how a failure was fixed."""
+    return _CLOSINGS.get(how, how.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -38,7 +64,10 @@ class Comparison(WithIssues):
     accounts: tuple[str, ...] = ()
     """Accounts with a snapshot on both sides."""
     only_old: tuple[str, ...] = ()
+    """Accounts without a newer snapshot: those that are only on the older side, and those in `not_newer`."""
     only_new: tuple[str, ...] = ()
+    not_newer: tuple[str, ...] = ()
+    """Accounts whose newest snapshot is the same on both sides."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Comparison:
@@ -51,6 +80,7 @@ class Comparison(WithIssues):
             accounts=tuple(facts["accounts"]),
             only_old=tuple(facts["only_old"]),
             only_new=tuple(facts["only_new"]),
+            not_newer=tuple(facts.get("no_newer_snapshot", ())),
         )
 
     @property
@@ -73,8 +103,13 @@ class Comparison(WithIssues):
     @cached_property
     def closings(self) -> dict[str, int]:
         """The number of fixed failures by reason (`how`), the most frequent first."""
-        counts = self.summed["how"][(self.summed["event"] == "fixed").to_numpy()].astype("str").value_counts()
+        counts = self.fixed["how"].astype("str").value_counts()
         return {str(how): int(count) for how, count in counts.items()}
+
+    @cached_property
+    def fixed(self) -> pd.DataFrame:
+        """The summed events of fixed failures."""
+        return self.summed[(self.summed["event"] == "fixed").to_numpy()]
 
     @cached_property
     def new_failures(self) -> pd.DataFrame:
@@ -91,6 +126,11 @@ class Comparison(WithIssues):
         is_new = self.events["event"].isin(list(NEW_FAILURES)).to_numpy()
         return self.events[is_new & self.events["waiver"].isna().to_numpy()]
 
+    @property
+    def new_facts(self) -> list[dict[str, Any]]:
+        """The events of new and regressed failures as plain data, also of waived ones, with the columns of `EVENTS`."""
+        return plain_rows(self.events[self.events["event"].isin(list(NEW_FAILURES)).to_numpy()][EVENTS.names])
+
     @cached_property
     def tables(self) -> dict[str, pa.Table]:
         """The tables as they are written, by name."""
@@ -100,8 +140,7 @@ class Comparison(WithIssues):
     def lines(self) -> list[str]:
         """The answer in lines of text."""
         counts = {name: self.counts.get(name, 0) for name in KINDS_OF_EVENTS}
-        phrases = {"other": "in another way"}
-        how = ", ".join(f"{count:,} {phrases.get(how, how.replace('_', ' '))}" for how, count in self.closings.items())
+        how = ", ".join(f"{count:,} {closing_in_words(how)}" for how, count in self.closings.items())
         bad = sum(counts[name] for name in NEW_FAILURES)
         checklist, new = self.settings.checklist, check_of(self._new, self.settings.checklist)
         not_waived = int(np.isin(new, checklist.summed).sum())
@@ -114,13 +153,31 @@ class Comparison(WithIssues):
         ]
         left_out = {at: int((new == at).sum()) for at in checklist.not_summed}
         lines += not_added(checklist, left_out, partial(counted, word="new failure"))
-        unknown = f"; {counts['not_known']:,} no longer checked" if counts["not_known"] else ""
+        unknown = f"; {counts['not_known']:,} undecided" if counts["not_known"] else ""
         lines.append(f"{counts['still_failing']:,} still failing{unknown}.")
-        lines.append(f"{counted(len(self.accounts), 'account')} compared.")
-        for side, accounts in (("older", self.only_old), ("newer", self.only_new)):
-            if accounts:
-                lines.append(f"Not compared, only on the {side} side: {first_few(accounts)}.")
-        return lines + checklist_in_words(checklist)
+        return [*lines, self._before_and_now, *self._not_compared, *checklist_in_words(checklist)]
+
+    @property
+    def _before_and_now(self) -> str:
+        """A sentence with the number of failures on both sides, in the accounts that are compared."""
+        event = self.summed["event"]
+        is_now = event.isin(list(FAILING_NOW)).to_numpy()
+        now, before = int(is_now.sum()), int(event.isin(list(_FAILING_BEFORE)).sum())
+        waived = int(self.summed["waiver"][is_now].notna().sum())
+        of_them = f" ({waived:,} of them waived)" if waived else ""
+        accounts = "account" if len(self.accounts) == 1 else f"{len(self.accounts):,} accounts"
+        return f"{counted(now, 'failure')} now{of_them}, {before:,} before, in the {accounts} compared."
+
+    @property
+    def _not_compared(self) -> list[str]:
+        """Lines with the accounts that are not compared."""
+        only_old = [account for account in self.only_old if account not in set(self.not_newer)]
+        reasons = {
+            "only on the older side": only_old,
+            "no newer snapshot": self.not_newer,
+            "only on the newer side": self.only_new,
+        }
+        return [f"Not compared, {reason}: {first_few(accounts)}." for reason, accounts in reasons.items() if accounts]
 
     @property
     def method(self) -> list[str]:
@@ -134,10 +191,13 @@ class Comparison(WithIssues):
             IDENTITY,
             "A value that is unknown in one of the two snapshots is not counted as a change.",
             "new_failure: the check fails now and did not fail in the older snapshot.",
-            "fixed: the check failed in the older snapshot and fails no longer. The column how shows what changed.",
             (
-                "not_known: the newer snapshot does not show whether the check still fails. A snapshot that may lack "
-                "users cannot show that a user was deleted."
+                "fixed: the check failed in the older snapshot and fails no longer. The column how shows what changed; "
+                "other: something else, such as a rule that no longer applies to the user."
+            ),
+            (
+                "Undecided (not_known): the newer snapshot does not show whether the check still fails. A snapshot "
+                "that may lack users cannot show that a user was deleted."
             ),
             "regressed: the check failed in an older snapshot, was fixed, and fails again.",
         ]
@@ -152,6 +212,7 @@ class Comparison(WithIssues):
             "accounts": list(self.accounts),
             "only_old": list(self.only_old),
             "only_new": list(self.only_new),
+            "no_newer_snapshot": list(self.not_newer),
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }
@@ -162,6 +223,15 @@ class Comparison(WithIssues):
         if self.has_issues(Level.REJECTED):
             return 3
         return 1 if len(self.new_failures) else 0
+
+    @property
+    def open_count(self) -> int:
+        """The number of failures that count for exit code 1."""
+        return len(self.new_failures)
+
+    def __repr__(self) -> str:
+        """Return the kind, the accounts and the first lines of the answer, instead of all tables."""
+        return f"<Comparison of {counted(len(self.accounts), 'account')}: {' '.join(self.lines[:2])}>"
 
     def exit_reason(self, *, exit_zero: bool = False) -> str:
         """Return in a sentence the reason for the exit code; `exit_zero` turns 1 into 0."""

@@ -25,12 +25,14 @@ from analyzer.evidence.answer import (
 from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
-from analyzer.evidence.summary import WithIssues, issue_codes
 from analyzer.evidence.survival import Bounds
+from analyzer.evidence.with_issues import WithIssues, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy.typing as npt
 
     from analyzer.controls.checklist import Check, Checklist
 
@@ -118,7 +120,7 @@ class History(WithIssues):
     def wider_than_sla(self) -> tuple[int, float]:
         """The number of accounts whose usual interval is longer than `sla_days`, and the longest such interval."""
         rows = self.coverage.drop_duplicates("account_id")
-        days = rows["usual_days"][rows["snapshots"].to_numpy() > 1].to_numpy(dtype=np.float64)
+        days = rows["usual_days"].dropna().to_numpy(dtype=np.float64)
         wide = days[days > (np.inf if self.sla_days is None else self.sla_days)]
         return len(wide), float(wide.max(initial=0))
 
@@ -135,23 +137,18 @@ class History(WithIssues):
     def lines(self) -> list[str]:
         """The answer in lines of text."""
         accounts = self.coverage["account_id"].nunique()
-        gaps = int(self.coverage["gap_from"].notna().sum())
         checklist = self.settings.checklist
         totals = {name: sum(self.measures[at][name] for at in checklist.summed) for name in _COUNTS}
         waived = f" ({totals['waived']:,} of them waived)" if totals["waived"] else ""
         first, last = self.coverage["first"].min(), self.coverage["last"].max()
         span = f", {first:%Y-%m-%d} to {last:%Y-%m-%d}" if accounts else ""
         snapshots = int(self.coverage.drop_duplicates("account_id")["snapshots"].sum())
-        with_gaps = self.coverage["account_id"][self.coverage["gap_from"].notna().to_numpy()].astype("str").unique()
-        missing = f"{counted(gaps, 'gap')} with missing snapshots"
-        if gaps:
-            missing += f" ({first_few(list(with_gaps))})"
         lines = [
             *filter(None, [incomplete(self)]),
             f"{counted(totals['open'], 'failure')} open{waived}: {self._sum_in_words(totals)}.",
             *not_added(checklist, {at: self.measures[at]["open"] for at in checklist.not_summed}, "{:,} open".format),
             *self._undecided_in_words(totals),
-            f"{counted(snapshots, 'snapshot')} of {counted(accounts, 'account')}{span}; {missing}.",
+            f"{counted(snapshots, 'snapshot')} of {counted(accounts, 'account')}{span}; {self._gaps_in_words}.",
         ]
         if self.not_covered:
             pairs = first_few([f"{account} at {date}" for date, account in self.not_covered])
@@ -159,6 +156,21 @@ class History(WithIssues):
         if (sla_line := self.sla_in_words) is not None:
             lines.append(sla_line)
         return lines + checklist_in_words(checklist)
+
+    @property
+    def _gaps_in_words(self) -> str:
+        """The number of gaps between snapshots, as `credreport store` counts them, and accounts without recent ones."""
+        accounts, has_end = self.coverage["account_id"].astype("str"), self.coverage["gap_to"].notna().to_numpy()
+        words = f"{counted(int(has_end.sum()), 'gap')} with missing snapshots"
+        if has_end.any():
+            words += f" ({first_few(list(accounts[has_end].unique()))})"
+        if (stopped := self.coverage[self.coverage["gap_from"].notna().to_numpy() & ~has_end]).empty:
+            return words
+        since = [
+            f"{account} since {time:%Y-%m-%d}"
+            for account, time in zip(accounts[stopped.index], stopped["gap_from"], strict=True)
+        ]
+        return f"{words}; no recent snapshot of {counted(len(since), 'account')} ({first_few(since)})"
 
     def _sum_in_words(self, totals: Mapping[str, int]) -> str:
         """Return the counts that add up to the open failures: in the oldest snapshots, opened, closed and lost."""
@@ -207,7 +219,10 @@ class History(WithIssues):
                 "lost_sight: the failure is lost to follow-up. The next snapshot cannot show whether it was fixed, or "
                 "snapshots are missing before that one. It is not counted as fixed."
             ),
-            "Snapshots are missing where an interval is longer than 1.5 times the usual interval of the account.",
+            (
+                "Snapshots are missing where an interval is longer than 1.5 times the usual interval of the account "
+                "(the median of its intervals, at least a day)."
+            ),
             "censored_left: the check failed already in the account's oldest snapshot. The start is not known.",
             "censored_right: the check still fails in the account's newest snapshot.",
             (
@@ -245,11 +260,28 @@ class History(WithIssues):
         """0: nothing is open in the newest snapshots; 1: something is open; 3: some input was not read."""
         return self.exit_code_of()
 
-    def exit_code_of(self, *, fail_on: Severity = Severity.LOW, strict: bool = False) -> int:
+    def open_count(self, *, fail_on: Severity | str = Severity.LOW, strict: bool = False) -> int:
+        """Return the number of checks that count for exit code 1 (see `exit_code_of`)."""
+        at = check_of(self.lifetimes[self._is_open], self.settings.checklist)
+        positions = self.settings.checklist.counting(Severity(fail_on))
+        undecided = [self.undecided[position] for position in positions if position in self.undecided]
+        return int(np.isin(at, positions).sum()) + sum(counts.not_waived(strict=strict) for counts in undecided)
+
+    @property
+    def _is_open(self) -> npt.NDArray[np.bool_]:
+        """Which failures are open and not waived."""
+        return np.asarray((self.lifetimes["state"] == "open").to_numpy() & self.lifetimes["waiver"].isna().to_numpy())
+
+    def __repr__(self) -> str:
+        """Return the kind, the dates and the open failures, instead of all tables."""
+        first, last = self.coverage["first"].min(), self.coverage["last"].max()
+        return f"<History of {first:%Y-%m-%d} to {last:%Y-%m-%d}: {self.lines[0]}>"
+
+    def exit_code_of(self, *, fail_on: Severity | str = Severity.LOW, strict: bool = False) -> int:
         """Return the exit code if only controls of severity `fail_on` or higher count: see `Summary.exit_code_of`."""
         if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
-        return 1 if any(self._open_checks(fail_on, strict=strict)) else 0
+        return 1 if any(self._open_checks(Severity(fail_on), strict=strict)) else 0
 
     def exit_reason(self, *, fail_on: Severity = Severity.LOW, strict: bool = False, exit_zero: bool = False) -> str:
         """Return in a sentence the reason for the exit code; `exit_zero` turns 1 into 0."""
@@ -265,8 +297,7 @@ class History(WithIssues):
         `strict`).
         """
         checks = self.settings.checklist.checks
-        is_open = (self.lifetimes["state"] == "open") & self.lifetimes["waiver"].isna()
-        failing = set(check_of(self.lifetimes[is_open.to_numpy()], self.settings.checklist).tolist())
+        failing = set(check_of(self.lifetimes[self._is_open], self.settings.checklist).tolist())
         undecided = {at for at, counts in self.undecided.items() if counts.not_waived(strict=False)}
         manual = {
             at

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analyzer.evidence.plain import plain_rows
-from analyzer.evidence.summary import WithIssues, issue_codes
+from analyzer.evidence.with_issues import WithIssues, issue_codes
 
 if TYPE_CHECKING:
     import pandas as pd

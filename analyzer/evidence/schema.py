@@ -315,7 +315,8 @@ COVERAGE: Final = pa.schema(
 )
 """A row per account and gap; one row with a null `gap_from` if the account has no gap. A gap is an interval between two
 snapshots that is longer than 1.5 times the account's usual interval (the median, at least a day). The time from the
-account's last snapshot to the newest snapshot of all accounts can also be a gap; then `gap_to` is null."""
+account's last snapshot to the newest snapshot of all accounts can also be a gap; then `gap_to` is null. `usual_days` is
+the usual interval; it is null for an account with one snapshot."""
 
 
 EVENTS: Final = pa.schema(

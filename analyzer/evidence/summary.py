@@ -11,19 +11,20 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, RequirementStatus, Status
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, RequirementStatus, Status, counted
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings, counted_by
 from analyzer.evidence.coverage import about_accounts, coverage_facts, missing_accounts, missing_in_words, names_of
 from analyzer.evidence.keys import keys_of
 from analyzer.evidence.plain import iso, plain_rows
 from analyzer.evidence.requirements import ByAccount, by_requirement
 from analyzer.evidence.tally import Tally, counts_of, covered_of
+from analyzer.evidence.with_issues import WithIssues
 from analyzer.judging.waivers import describe_waivers
-from analyzer.reading.issues import CODES, IssueLog, Level
+from analyzer.reading.issues import IssueLog, Level
 from analyzer.reading.layout import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import numpy.typing as npt
     import pyarrow as pa
@@ -36,36 +37,6 @@ if TYPE_CHECKING:
     from analyzer.judging.waivers import Covered
 
 _SHOWN_OUTCOMES: Final = (*Status, Outcome.INACTIVE)
-
-
-class WithIssues:
-    """A result with data issues, which it counts by code."""
-
-    @property
-    def missing_accounts(self) -> str:
-        """The expected accounts without a judged report, in words; empty if no list of accounts was given."""
-        return ""
-
-    @cached_property
-    def issue_counts(self) -> dict[str, int]:
-        """The number of data issues by code, sorted by level (most severe first) and then by number."""
-        counts = self._issues_by_code
-        codes = sorted(counts, key=lambda code: (-CODES[code].level, -counts[code], code))
-        return {code: counts[code] for code in codes}
-
-    @property
-    def _issues_by_code(self) -> dict[str, int]:
-        raise NotImplementedError
-
-    def has_issues(self, level: Level) -> bool:
-        """Whether there are issues of `level` or of a more severe level."""
-        return any(CODES[code].level >= level for code in self.issue_counts)
-
-
-def issue_codes(codes: Iterable[str]) -> dict[str, int]:
-    """Return the number of occurrences of each code."""
-    counts = pd.Series(list(codes), dtype="str").value_counts()
-    return {str(code): int(count) for code, count in counts.items()}
 
 
 @dataclass(frozen=True)
@@ -340,6 +311,15 @@ class Summary(WithIssues):
             raise TypeError("this summary has no tables to count keys from")
         return keys_of(self.tables)
 
+    def __repr__(self) -> str:
+        """Return the kind, the reference date and the counts, instead of all tables."""
+        counts = ", ".join(
+            f"{self.totals[name]:,} {name.replace('_', ' ')}" for name in ("fail", "not_checked", "pass")
+        )
+        dates = sorted({f"{instant:%Y-%m-%d}" for instant in self.reference_instants})
+        span = "no date" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+        return f"<Summary of an audit, {span}: {counted(len(self.accounts), 'account')}; checks: {counts}>"
+
     # --- the answer ---------------------------------------------------------------------------------------------------
 
     @property
@@ -355,11 +335,14 @@ class Summary(WithIssues):
         """
         if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
-        open_count = sum(
+        return 1 if self.open_count(fail_on=fail_on, strict=strict) else 0
+
+    def open_count(self, *, fail_on: Severity | str = Severity.LOW, strict: bool = False) -> int:
+        """Return the number of checks that count for exit code 1 (see `exit_code_of`)."""
+        return sum(
             self.open_by_check[position][Status.FAIL] + self.undecided_of(position, strict=strict)
             for position in self.checklist.counting(Severity(fail_on))
         )
-        return 1 if open_count else 0
 
     @cached_property
     def open_by_check(self) -> list[dict[str, int]]:

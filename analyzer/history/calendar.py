@@ -130,7 +130,7 @@ class Calendar:
                 "first": column_of(times_from(self.instants[self.starts[account]])),
                 "last": column_of(times_from(self.instants[self.starts[account + 1] - 1])),
                 "snapshots": column_of(pa.array(counts[account])),
-                "usual_days": column_of(pa.array(np.round(self.usual()[account] / DAY, 2))),
+                "usual_days": column_of(pa.array(np.round(self.usual()[account] / DAY, 2), mask=counts[account] < 2)),
                 "gap_from": column_of(times_from(padded[begins])),
                 "gap_to": column_of(times_from(padded[ends])),
             }

@@ -7,14 +7,14 @@ Earlier snapshots on the older side are judged too: a failure that was fixed in 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, first_few
-from analyzer.evidence.comparison import Comparison
+from analyzer.evidence.comparison import FAILING_NOW, Comparison
 from analyzer.evidence.schema import EVENTS, issues_table, stacked, to_arrow
 from analyzer.history import lifetimes, store
 from analyzer.history.calendar import Timeline
@@ -57,8 +57,6 @@ if TYPE_CHECKING:
     from analyzer.survey.accounts import Account
     from analyzer.survey.entry import Entry
 
-_FAILING: Final = ("new_failure", "regressed", "still_failing")
-
 
 @dataclass
 class Accounts:
@@ -81,7 +79,7 @@ class Accounts:
         unmoved = [account for account in on_both_sides if last[account] == first[account]]
         self.compared += compared
         self.unmoved += unmoved
-        # If both sides have the same newest snapshot, there is no newer snapshot to compare.
+        # An account with the same newest snapshot on both sides has no newer one, as if it were only on the older side.
         self.only_old += [*(first.keys() - last.keys()), *unmoved]
         self.only_new += last.keys() - first.keys()
         for account in on_both_sides:
@@ -198,7 +196,7 @@ class Comparing:
         if not accounts.compared:
             raise accounts.error(log)
         event_table = by_account(stacked([table for table in events if table is not None]))
-        fails = event_table["event"].isin(_FAILING).to_numpy()
+        fails = event_table["event"].isin(FAILING_NOW).to_numpy()
         return Comparison(
             settings=settings,
             inputs=inputs,
@@ -207,6 +205,7 @@ class Comparing:
             accounts=tuple(sorted(accounts.compared)),
             only_old=tuple(sorted(accounts.only_old)),
             only_new=tuple(sorted(accounts.only_new)),
+            not_newer=tuple(sorted(accounts.unmoved)),
         )
 
     def stored(self, folder: Path, since: datetime, until: datetime) -> Comparison:

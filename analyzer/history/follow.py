@@ -81,7 +81,9 @@ class Followed:
 class Following:
     """Makes a history; `series` are the reference dates (none: each snapshot is judged at its capture time).
 
-    The dates of a monthly series are set when the reports are chosen.
+    `choose` picks the reports, `of` follows the failures of a batch, and `joined` joins the batches, in this order:
+    `choose` sets the dates of a monthly series (without them, `of` raises ValueError), and remembers which reports may
+    lack users. `stored` takes the snapshots of a store instead.
     """
 
     settings: Settings
@@ -89,8 +91,8 @@ class Following:
     sla_days: int | None = None
 
     def __post_init__(self) -> None:
-        """Set the given dates. `lacking` are the reports that may lack users, according to the survey."""
-        self.dates: Sequence[datetime] = () if isinstance(self.series, str) else self.series
+        """Set the given dates (None: not known before `choose`). `lacking` are the reports that may lack users."""
+        self.dates: Sequence[datetime] | None = None if isinstance(self.series, str) else self.series
         self.lacking: frozenset[str] = frozenset()
 
     def choose(self, entries: Sequence[Entry], log: IssueLog) -> list[Selected]:
@@ -107,11 +109,18 @@ class Following:
         if self.series == MONTHLY:
             self.dates = months(*span) if span else ()
 
+    @property
+    def _dates_of_series(self) -> Sequence[datetime]:
+        """The reference dates. Raises ValueError if the dates of a monthly series are not set yet."""
+        if self.dates is None:
+            raise ValueError("the dates of a monthly series are set by `choose` or `stored`")
+        return self.dates
+
     def of(self, tables: Tables, log: IssueLog) -> Followed:
         """Return the failures in the snapshots of whole accounts; `log` has the issues of reading them."""
         lacking = self.lacking | may_lack_users(log.rows)
         tables = replace(tables, users=with_partial(tables.users, of_sources(tables.users, lacking)))
-        return _follow(tables, self.settings, self.dates)
+        return _follow(tables, self.settings, self._dates_of_series)
 
     def joined(self, every: Sequence[Followed], inputs: list[dict[str, Any]], log: IssueLog) -> History:
         """Return the history from all batches; `inputs` has a row per report. Raises InputError without snapshots."""
@@ -136,7 +145,7 @@ class Following:
             issues=issues_table(log),
             undecided=count_undecided(undecided, settings.checklist),
             sla_days=self.sla_days,
-            series=tuple(self.dates),
+            series=tuple(self._dates_of_series),
             not_covered=missing,
         )
 
@@ -161,7 +170,8 @@ class Following:
         log = IssueLog()
         inputs = inputs_of_store(users)
         users = of_known_order(users, log)
-        return _follow(Tables(users, unpivot(users), pd.DataFrame()), self.settings, self.dates), inputs, log.rows
+        tables = Tables(users, unpivot(users), pd.DataFrame())
+        return _follow(tables, self.settings, self._dates_of_series), inputs, log.rows
 
 
 def _with_waivers(
@@ -256,6 +266,10 @@ def _of_each(checks: Sequence[Check], fact: Callable[[Check], str | None], times
 
 
 def _by_day(times: pd.Series[Any], check: Rows, days: Rows, checks: int) -> Rows:
+    """Return how many of `times` are on each day, by check (rows) and day (columns).
+
+    `check` has the position of the check of each time; `days` are the days (since 1970), ascending.
+    """
     micros = microseconds(times)
     has_time = micros != NO_TIME
     cell = check[has_time] * len(days) + np.searchsorted(days, micros[has_time] // DAY)

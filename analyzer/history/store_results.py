@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from analyzer.evidence.plain import plain_rows
-from analyzer.evidence.summary import WithIssues, issue_codes
+from analyzer.evidence.with_issues import WithIssues, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:

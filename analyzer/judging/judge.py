@@ -16,6 +16,7 @@ from analyzer.judging.findings import findings_table
 from analyzer.judging.rules import RULES
 from analyzer.judging.rules_of_accounts import ACCOUNT_RULES
 from analyzer.judging.rules_of_root import where_root_is
+from analyzer.judging.rulings import days_of
 from analyzer.judging.snapshots import ORDER_UNKNOWN, snapshot_of
 from analyzer.judging.staleness import EXACT, age_days, first_of, is_because
 from analyzer.judging.subjects import Instants, Ruling, Subjects
@@ -262,11 +263,11 @@ def _verdicts(  # noqa: PLR0913 - one parameter a column
         ruling.reason,
         ruling.basis,
         ruling.time,
-        ruling.aged,
-        np.full(len(status), -1, np.int32) if ruling.span is None else ruling.span,
+        ruling.counts_age,
+        days_of(ruling),
         np.full(len(status), NO_TIME)
         if ruling.fails_at is None
         else np.where(status == Status.PASS.code, ruling.fails_at, NO_TIME),
         np.full(len(status), NO_TIME) if ruling.also is None else ruling.also,
     )
-    return verdicts if ruling.concerned.all() else verdicts.take(ruling.concerned)
+    return verdicts if ruling.applies.all() else verdicts.take(ruling.applies)

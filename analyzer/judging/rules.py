@@ -36,7 +36,7 @@ _MINUTE: Final = 60_000_000
 
 def idle(subjects: Subjects, max_idle_days: int) -> Ruling:
     """Fail credentials that are idle for `max_idle_days` or longer (CIS: unused for 45 days or more)."""
-    ruling = by_instant(subjects, subjects.last_use, max_idle_days * DAY, aged=False)
+    ruling = by_instant(subjects, subjects.last_use, max_idle_days * DAY, counts_age=False)
     return replace(ruling, also=_changed_after_use(subjects))
 
 
@@ -74,7 +74,7 @@ def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
         np.where(blank, -1, age.basis).astype(np.int8),
         np.where(blank, NO_TIME, age.earliest),
         is_key,
-        passwords.concerned,
+        passwords.applies,
         fails_at=age.passed_at(max_idle_days * DAY),
     )
     return either(is_key, keys, passwords)
@@ -82,7 +82,7 @@ def idle_console(subjects: Subjects, max_idle_days: int) -> Ruling:
 
 def old(subjects: Subjects, max_age_days: int) -> Ruling:
     """Fail credentials older than `max_age_days`; exactly that age passes (CIS: every 90 days or less)."""
-    return by_instant(subjects, subjects.age, max_age_days * DAY + 1, aged=True)
+    return by_instant(subjects, subjects.age, max_age_days * DAY + 1, counts_age=True)
 
 
 def initial_key(subjects: Subjects, together_minutes: int) -> Ruling:
@@ -145,7 +145,7 @@ def expired(subjects: Subjects) -> Ruling:
         reason,
         np.where(dated, BASIS_CODES[column], -1).astype(np.int8),
         np.where(dated, due, NO_TIME),
-        ~subjects.nothing,
+        ~subjects.nowhere,
         ~subjects.user.state(column, State.NOT_APPLICABLE),
         fails_at=due,
     )
@@ -154,7 +154,7 @@ def expired(subjects: Subjects) -> Ruling:
 def active_certificate(subjects: Subjects, max_age_days: int) -> Ruling:
     """Fail active certificates that are `max_age_days` old or older (0: any age)."""
     age, active = subjects.age, subjects.flag("active")
-    ruling = by_instant(subjects, age, max_age_days * DAY, aged=True)
+    ruling = by_instant(subjects, age, max_age_days * DAY, counts_age=True)
     inactive = active.no & ~age.because(Reason.CREATED_AFTER_AS_OF)
     return replace(
         ruling,

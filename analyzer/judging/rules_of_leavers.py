@@ -44,8 +44,8 @@ def leaver(subjects: Subjects) -> Ruling:
         reason,
         np.full(len(subjects), -1, np.int8),
         np.where(undated, NO_TIME, left_at),
-        ~subjects.nothing,
-        ~subjects.nothing,
+        ~subjects.nowhere,
+        ~subjects.nowhere,
         fails_at=left_at,
         also=np.where(is_because(reason, Reason.LEFT_AND_USED), last_used, NO_TIME),
     )

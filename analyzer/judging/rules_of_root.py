@@ -104,8 +104,8 @@ def _of_slots(  # noqa: PLR0913 - the parts of a ruling
         reason,
         np.where(is_dated, np.where(of_second, bases[1], bases[0]), -1).astype(np.int8),
         np.where(is_dated, time, NO_TIME),
-        ~subjects.nothing,
-        ~subjects.nothing,
+        ~subjects.nowhere,
+        ~subjects.nowhere,
     )
 
 
@@ -129,7 +129,7 @@ def root_without_mfa(subjects: Subjects, without_password: str) -> Ruling:
     mfa = subjects.flag("mfa_active")
     # Old reports of GovCloud (US) show not_supported too, but there root has no console access.
     no_console = subjects.among("partition", _GOVCLOUD) & subjects.flag("password_enabled").unknown
-    needed = _password_of_root(subjects) if without_password == "pass" else Truth.certain(~subjects.nothing)  # noqa: S105
+    needed = _password_of_root(subjects) if without_password == "pass" else Truth.certain(~subjects.nowhere)  # noqa: S105
     reason = first_that_holds(
         {
             Reason.NO_CONSOLE_ACCESS: no_console,
@@ -158,7 +158,7 @@ def root_without_hardware_mfa(subjects: Subjects) -> Ruling:
         [Reason.NO_ROOT_CREDENTIALS.code, Reason.ACTIVE_UNKNOWN.code, Reason.MANUAL.code],
         default=ruling.reason,
     )
-    return replace(ruling, fails=Truth(ruling.fails.yes, subjects.nothing), reason=reason.astype(np.int8))
+    return replace(ruling, fails=Truth(ruling.fails.yes, subjects.nowhere), reason=reason.astype(np.int8))
 
 
 def where_root_is(ruling: Ruling, nowhere: Flags) -> Ruling:
@@ -180,8 +180,8 @@ def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
     """
     newest = np.full(len(subjects), NO_TIME)
     basis = np.full(len(subjects), -1, np.int8)
-    recent, later = Truth.certain(subjects.nothing), subjects.nothing
-    columns = {"password_last_used": subjects.nothing} | {
+    recent, later = Truth.certain(subjects.nowhere), subjects.nowhere
+    columns = {"password_last_used": subjects.nowhere} | {
         str(slot.last_used): _is_empty(subjects, slot) for slot in KEYS
     }
     for column, empty in columns.items():
@@ -212,8 +212,8 @@ def root_in_use(subjects: Subjects, min_idle_days: int) -> Ruling:
         reason,
         np.where(by_use, basis, -1).astype(np.int8),
         np.where(by_use, newest, NO_TIME),
-        subjects.nothing,
-        ~subjects.nothing,
+        subjects.nowhere,
+        ~subjects.nowhere,
     )
 
 

@@ -30,29 +30,29 @@ SENTINELS: Final = (*NEVER, State.NOT_SUPPORTED)
 """States of a cell that mean that no credential exists; a blank cell means neither."""
 
 
-def by_instant(subjects: Subjects, evidence: Evidence, span: int, *, aged: bool) -> Ruling:
+def by_instant(subjects: Subjects, evidence: Evidence, span: int, *, counts_age: bool) -> Ruling:
     """Return a ruling that fails where `span` microseconds or more have passed since the time in `evidence`."""
     return Ruling(
         evidence.at_least(span, subjects.as_of),
         evidence.reason,
         evidence.basis,
         evidence.earliest,
-        np.full(len(subjects), aged),
-        ~subjects.nothing,
+        np.full(len(subjects), counts_age),
+        ~subjects.nowhere,
         fails_at=evidence.passed_at(span),
     )
 
 
-def by_flags(subjects: Subjects, fails: Truth, reason: npt.NDArray[np.int8], concerned: Flags | None = None) -> Ruling:
+def by_flags(subjects: Subjects, fails: Truth, reason: npt.NDArray[np.int8], applies: Flags | None = None) -> Ruling:
     """Return a ruling that does not depend on a time."""
-    none = subjects.nothing
+    none = subjects.nowhere
     return Ruling(
         fails,
         reason,
         np.full(len(none), -1, np.int8),
         np.full(len(none), NO_TIME),
         none,
-        ~none if concerned is None else concerned,
+        ~none if applies is None else applies,
     )
 
 
@@ -66,11 +66,17 @@ def either(condition: Flags, where_true: Ruling, where_false: Ruling) -> Ruling:
         np.where(condition, where_true.reason, where_false.reason),
         np.where(condition, where_true.basis, where_false.basis),
         np.where(condition, where_true.time, where_false.time),
-        np.where(condition, where_true.aged, where_false.aged),
-        np.where(condition, where_true.concerned, where_false.concerned),
+        np.where(condition, where_true.counts_age, where_false.counts_age),
+        np.where(condition, where_true.applies, where_false.applies),
+        np.where(condition, days_of(where_true), days_of(where_false)),
         fails_at=np.where(condition, _times_of(where_true, "fails_at"), _times_of(where_false, "fails_at")),
         also=np.where(condition, _times_of(where_true, "also"), _times_of(where_false, "also")),
     )
+
+
+def days_of(ruling: Ruling) -> npt.NDArray[np.int32]:
+    """Return the days to show of a ruling; -1 in each row if it has none."""
+    return np.full(len(ruling.reason), -1, np.int32) if ruling.span is None else ruling.span
 
 
 def _times_of(ruling: Ruling, name: str) -> Micros:

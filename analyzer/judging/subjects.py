@@ -31,8 +31,8 @@ class Ruling:
 
     - `reason` and `basis` have codes of `Reason` and of `staleness.BASES` (-1: no column).
     - `time` is the time in the column `basis`.
-    - `aged` marks rows in which the days since `time` are an age and not an idle time.
-    - `concerned` marks the subjects of the control; other rows get no check.
+    - `counts_age` marks rows in which the days since `time` are an age and not an idle time.
+    - `applies` marks the subjects of the control; other rows get no check.
     - `span` has the days to show instead of the days since `time` (None: no row has them).
     - `fails_at` is the time from which a passing row fails if nothing changes (`NO_TIME`: never). It has no meaning for
       other rows.
@@ -43,8 +43,8 @@ class Ruling:
     reason: npt.NDArray[np.int8]
     basis: npt.NDArray[np.int8]
     time: Micros
-    aged: Flags
-    concerned: Flags
+    counts_age: Flags
+    applies: Flags
     span: npt.NDArray[np.int32] | None = None
     fails_at: Micros | None = None
     also: Micros | None = None
@@ -144,6 +144,6 @@ class Subjects:
         return self.time("user_creation_time") > self.as_of
 
     @property
-    def nothing(self) -> Flags:
+    def nowhere(self) -> Flags:
         """False for each row."""
         return np.zeros(len(self), bool)

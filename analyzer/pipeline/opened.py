@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from analyzer.rendering.marks import Marks
 
 NEEDED_FOR: Final[Mapping[str, str]] = {
-    "requirements": "it is written only with a framework (option --benchmark)",
-    "coverage": "it is written only with a list of accounts",
-    "leavers": "it is written only with a list of leavers",
-    "people": "it is written only with a list of people",
-    "trend": "it is written only if an account has an earlier snapshot, and not with --no-trend or --every-snapshot",
+    "requirements": "it is written only with a framework (benchmark)",
+    "coverage": "it is written only with a list of accounts (accounts)",
+    "leavers": "it is written only with a list of leavers (leavers)",
+    "people": "it is written only with a list of people (people)",
+    "trend": "it is written only if an account has an earlier snapshot, and not with no_trend or every_snapshot",
 }
-"""When an audit writes the tables that not every audit has."""
+"""When an audit writes the tables that not every audit has, with the parameter that is needed."""
 
 
 class Evidence:
@@ -96,7 +96,9 @@ class Evidence:
         self._require_open()
         for name in names:
             if name not in self._set.files:
-                why = NEEDED_FOR.get(name, "it was left out (option --tables), or there is no table of this name")
+                why = NEEDED_FOR.get(
+                    name, "it was left out when the evidence was written, or there is no table of this name"
+                )
                 raise InputError(
                     f"the evidence of this {self.kind} has no table {name!r}: {why}",
                     f"choose from {', '.join(self.tables)}",

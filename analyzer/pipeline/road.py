@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from analyzer.survey.selection import Selected
 
 
-READ: Final = 4_000_000
+READ_BYTES: Final = 4_000_000
 """Bytes of CSV in a batch that threads of this process read. More would take more memory and save hardly any time."""
-JUDGED: Final = 16_000_000
+JUDGED_BYTES: Final = 16_000_000
 """The same for a batch that a single control judges. Each further control adds as many findings again."""
-TASK: Final = 32_000_000
+TASK_BYTES: Final = 32_000_000
 """Minimum bytes of CSV for a task on a cluster."""
 _TALLIES: Final = 200_000
 """Rows of tallies that are collected before they are summed."""
@@ -78,7 +78,7 @@ class Engine:
         *,
         captured_at: tuple[CaptureTime, ...] = (),
         limits: Limits = DEFAULT,
-        size: int = READ,
+        size: int = READ_BYTES,
         stage: str = "judging",
         pseudonyms: Pseudonyms | None = None,
     ) -> Iterator[Road]:
@@ -88,7 +88,7 @@ class Engine:
         replace the names in everything that is read.
         """
         looking = Looking(Spool(f"{location}/{SPOOL}"), account_id, limits, captured_at=captured_at)
-        at_once = self.batch or (max(size, TASK) if self.writes_parts else size)
+        at_once = self.batch or (max(size, TASK_BYTES) if self.writes_parts else size)
         with self._started() as run:
             yield Road(looking, run, at_once, progress, stage, pseudonyms)
 
@@ -98,7 +98,7 @@ class Engine:
         settings: Settings,
         progress: Progress,
         *,
-        size: int = READ,
+        size: int = READ_BYTES,
         pseudonyms: Pseudonyms | None = None,
     ) -> AbstractContextManager[Road]:
         """Return the road of a run with these settings: see `road`."""
@@ -135,7 +135,7 @@ LOCAL: Final = Engine()
 def judged_together(checks: int) -> int:
     """Return the approximate size of a batch that threads judge by `checks` checks (1 or more), in bytes of CSV."""
     # A balance of memory and time: the batch has full size for one control, and a third of it for all controls.
-    return 8 * JUDGED // (7 + checks)
+    return 8 * JUDGED_BYTES // (7 + checks)
 
 
 @dataclass
@@ -190,7 +190,7 @@ class Road:
 
     looking: Looking
     run: Map
-    size: int = READ
+    size: int = READ_BYTES
     progress: Progress = SILENT
     stage: str = "judging"
     pseudonyms: Pseudonyms | None = None

@@ -31,7 +31,7 @@ from analyzer.pipeline.leaving import (
     renderings_at,
     sealed,
 )
-from analyzer.pipeline.road import LOCAL, READ, Engine
+from analyzer.pipeline.road import LOCAL, READ_BYTES, Engine
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
 from analyzer.rendering.registry import default_formats
@@ -198,7 +198,7 @@ def ingest(  # noqa: PLR0913 - inputs and settings
     account_id: str | None = None,
     captured_at: tuple[CaptureTime, ...] = (),
     limits: Limits = DEFAULT,
-    batch: int = READ,
+    batch: int = READ_BYTES,
     progress: Progress = SILENT,
 ) -> Ingest:
     """Add the reports under `paths` to the store in `folder`, in batches of about `batch` bytes of CSV.

@@ -17,6 +17,7 @@ TOPICS: Final = {
     "remediation": "the worksheet and the script for what fails",
     "pseudonyms": "evidence without names",
     "history": "store, compare, and how long failures stayed open",
+    "nightly": "running every night: a script, exit codes, missing reports",
     "sql": "queries for the tables and the store",
     "python": "the Python API, and the schemas of --json",
     "cluster": "many accounts, many machines",

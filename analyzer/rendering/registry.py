@@ -1,4 +1,4 @@
-"""The list of the output formats, which the command line reads too."""
+"""The output formats: their names, the modules that render them, and the tables that they need."""
 
 from __future__ import annotations
 

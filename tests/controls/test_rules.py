@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -17,6 +19,9 @@ from analyzer.controls.policy import ControlPolicy, Policy
 from analyzer.controls.vocabulary import Status
 from analyzer.judging.rules import RULES
 from analyzer.judging.rules_of_accounts import ACCOUNT_RULES
+from analyzer.judging.rulings import days_of, either
+from analyzer.judging.subjects import Ruling
+from analyzer.judging.truth import Truth
 from analyzer.reading.layout import COLUMNS
 from tests.control_oracle import SLOT_ORDER, Verdict, judge_controls
 from tests.controls.fixtures import CASES, Case
@@ -32,6 +37,15 @@ if TYPE_CHECKING:
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
 EVERY_CASE = [(control, case) for control, cases in CASES.items() for case in cases]
+
+
+def test_one_of_two_rulings_keeps_the_days_to_show() -> None:
+    zeros, flags = np.zeros(2, np.int8), np.ones(2, bool)
+    ruling = Ruling(Truth(flags, ~flags), zeros, zeros, np.zeros(2, np.int64), flags, flags)
+    with_days = replace(ruling, span=np.array([7, 8], np.int32))
+    condition = np.array([True, False])
+    assert days_of(either(condition, with_days, ruling)).tolist() == [7, -1]
+    assert days_of(either(condition, ruling, with_days)).tolist() == [-1, 8]
 
 
 def test_every_control_has_its_fixtures() -> None:

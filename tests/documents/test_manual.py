@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import pandas as pd
@@ -17,6 +18,7 @@ import typer
 from analyzer.cli.main import app
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
+from analyzer.evidence.schema import COVERAGE, EVENTS, LIFETIMES, MEASURES, TALLIES, TREND
 from analyzer.rendering import manual
 from tests.documents.generated import REGIONS, commands
 from tests.documents.pages import CONSOLE, DOCUMENTS, MANUAL, README, REGION, ROOT, anchor, consoles, examples, text_of
@@ -80,20 +82,51 @@ def test_every_command_is_explained_outside_the_list_of_commands(command: str) -
     assert any(f"credreport {command}" in page for page in pages)
 
 
-def _rows(query: str) -> list[tuple[object, ...]]:
-    """Return what a query finds in the evidence and the store of the samples."""
+TIME_ZONE: Final = "SET TimeZone"
+"""How the first example begins, which has no rows."""
+QUERIES: Final = [query for query in examples("sql") if not query.startswith(TIME_ZONE)]
+
+
+def _rows(query: str, *, by_the_manual: bool = True) -> list[tuple[object, ...]]:
+    """Return what a query finds in the evidence and the store of the samples, on a computer in another time zone.
+
+    The first line of the page is run before, unless it is left out (`by_the_manual`).
+    """
     before = Path.cwd()
     os.chdir(evidence().name)
     try:
-        found = duckdb.sql(query)
-        return found.fetchall() if found is not None else []
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'Pacific/Auckland'")
+            if by_the_manual:
+                connection.execute(examples("sql")[0])
+            return connection.execute(query).fetchall()
     finally:
         os.chdir(before)
 
 
-@pytest.mark.parametrize("query", examples("sql"))
+@pytest.mark.parametrize("query", QUERIES)
 def test_every_query_finds_rows(query: str) -> None:
-    assert _rows(query)
+    rows = _rows(query)
+    # The page says where the samples have none.
+    is_empty = f"so the result is empty):\n\n```sql\n{query}" in text_of("sql")
+    assert bool(rows) != is_empty
+
+
+def test_the_page_on_sql_begins_with_the_time_zone_because_days_depend_on_it() -> None:
+    assert examples("sql")[0].startswith(TIME_ZONE)
+    differing = [query for query in QUERIES if _rows(query) != _rows(query, by_the_manual=False)]
+    assert any("::DATE" in query for query in differing)
+
+
+def test_queries_ask_for_what_the_text_before_them_says() -> None:
+    """The page promised critical and high failures, and asked for medium ones as well."""
+    queries = [query for query in QUERIES if "'critical'" in query]
+    assert len(queries) == 2
+    for query in queries:
+        assert "'medium'" not in query
+        assert "LIMIT" not in query
+        severities = {"critical", "high"} & {str(cell) for row in _rows(query) for cell in row}
+        assert severities or "so the result is empty" in text_of("sql")
 
 
 def test_every_finding_is_counted() -> None:
@@ -172,6 +205,18 @@ def test_an_unknown_topic_is_an_error_with_the_nearest_one() -> None:
     )
     assert run.returncode == 2
     assert "did you mean 'judging'?" in run.stderr
+
+
+def test_the_page_on_histories_names_all_columns_of_their_tables() -> None:
+    text = text_of("history")
+    schemas = {"lifetimes": LIFETIMES, "measures": MEASURES, "trend": TREND, "coverage": COVERAGE, "events": EVENTS}
+    for name, schema in schemas.items():
+        rows = re.findall(r"^\| (.*?) \|", text.partition(f"\n`{name}.parquet`")[2].split("\n\n")[1], re.MULTILINE)
+        assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(schema.names), name
+    rows = re.findall(
+        r"^\| (`.*?) \|", text_of("sql").partition("`tallies.parquet` has")[2].split("\n\n")[1], re.MULTILINE
+    )
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(TALLIES.names)
 
 
 def test_sections_paragraphs_and_tables_come_as_plain_text() -> None:

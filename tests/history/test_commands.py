@@ -124,6 +124,10 @@ def test_exit_codes(tmp_path: Path) -> None:
         (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),
         (["history", "--store", "empty"], "no snapshot store: empty", ""),
         (["store", "empty"], "no snapshot store: empty", ""),
+        (["compare", "a", "b", "--fail-on", "high"], "credreport compare has no option --fail-on", "manual nightly"),
+        (["compare", "a", "b", "--leavers=x"], "credreport compare has no option --leavers", "audit --leavers"),
+        (["history", "a", "--leavers", "x"], "credreport history has no option --leavers", "audit --leavers"),
+        (["history", "a", "--as-of", "2026-10-31"], "credreport history has no option --as-of", "--as-of-series"),
         (["ingest", "2026-10-31.csv"], "Missing option '--store'", "credreport ingest --help"),
     ],
 )
@@ -193,6 +197,97 @@ def test_exceptions_cover_what_is_open_and_what_is_new(tmp_path: Path) -> None:
     assert late.returncode == 1
     assert facts["measures"][0]["waived"] == 0
     assert facts["issues"]["waiver_expired"] == 1
+
+
+def test_a_waiver_that_expired_between_two_snapshots_is_shown(tmp_path: Path) -> None:
+    """The failure is not new, so only this notice shows that nothing covers it any more."""
+    waiver = '[waivers.X-1]\nuser = "b"\nreason = "emergency"\nowner = "security"\nexpires = 2026-09-15\n'
+    policy = write(tmp_path / "policy.toml", waiver)
+    text = csv_of(root(), user("b", **key(rotated=OLD)))
+    paths = [write(tmp_path / f"{day}.csv", text) for day in ("2026-08-31", "2026-09-30")]
+    for command, code in (("compare", 0), ("history", 1), ("audit", 1)):
+        done = run(command, *paths, *ONLY, "--policy", policy, "-o", tmp_path / command, "--format", "parquet")
+        assert f"\nWaivers to review: 1\n  {policy}:1 " in done.stdout
+        assert (done.returncode, "1 failure now, 1 before" in done.stdout) == (code, command == "compare")
+        kept = run(command, *paths, *ONLY, "-o", tmp_path / command, "--format", "parquet")
+        assert "Waivers" not in kept.stdout
+
+
+def test_an_account_without_a_newer_snapshot_is_told_from_one_that_is_only_on_the_older_side(tmp_path: Path) -> None:
+    kept, stopped, gone = "111122223333", "444455556666", "777788889999"
+    for account, days in ((kept, ("08-31", "09-30")), (stopped, ("08-31",)), (gone, ("08-31",))):
+        for day in days:
+            report = csv_of(root(account=account), user("a", account=account, **key(rotated=OLD)))
+            write(tmp_path / f"in/2026-{day}/{account}.csv", report)
+    run("ingest", tmp_path / "in", "--store", tmp_path / "store")
+    times = ["--from", "2026-08-31", "--to", "2026-09-30"]
+    out = ["-o", str(tmp_path / "out"), "--format", "parquet"]
+    stored = run("compare", "--store", tmp_path / "store", *times, *out)
+    assert f"Not compared, no newer snapshot: {stopped}, {gone}.\n" in stored.stdout
+    assert "only on the older side" not in stored.stdout
+    (tmp_path / f"in/2026-08-31/{gone}.csv").rename(tmp_path / "2026-08-31.csv")
+    (tmp_path / "in/2026-09-30" / f"{stopped}_2026-08-31.csv").write_bytes(
+        (tmp_path / f"in/2026-08-31/{stopped}.csv").read_bytes()
+    )
+    given = [tmp_path / "2026-08-31.csv", *sorted((tmp_path / "in/2026-08-31").iterdir())]
+    for path in given:
+        write(tmp_path / "old" / "2026-08-31" / path.name, path.read_text())
+    done = run("compare", tmp_path / "old", tmp_path / "in/2026-09-30", *out)
+    assert (
+        f"Not compared, only on the older side: {gone}.\nNot compared, no newer snapshot: {stopped}.\n" in done.stdout
+    )
+    again = json.loads(run("compare", tmp_path / "old", tmp_path / "in/2026-09-30", *out, "--json").stdout)
+    assert (again["only_old"], again["no_newer_snapshot"]) == ([stopped, gone], [stopped])
+
+
+def test_the_screen_of_a_comparison_parts_changes_from_results(store: Path, tmp_path: Path) -> None:
+    times = ["--from", "2026-09-30", "--to", "2026-10-31"]
+    asked = ["compare", "--store", str(store), *times, "-o", str(tmp_path / "out"), "--format", "parquet"]
+    done = run(*asked)
+    headings = [line.split("  ")[1] for line in done.stdout.splitlines() if line.startswith(("  Changes", "  Checks"))]
+    assert headings == ["Changes of users and credentials", "Checks"]
+    facts = json.loads(run(*asked, "--json").stdout)
+    events = facts["events"]
+    now = events["new_failure"] + events["regressed"] + events["still_failing"]
+    before = events["still_failing"] + events["fixed"] + events.get("not_known", 0)
+    assert f"\n{now} failures now, {before} before, in the 3 accounts compared.\n" in done.stdout
+    assert "8 because the user or the credential was deleted" in done.stdout
+    assert "Fixed failures" not in done.stdout
+    assert f"Fixed failures, 10 of {events['fixed']}" in run(*asked, "--verbose").stdout
+    written = parquet.read_table(tmp_path / "out/events.parquet").to_pylist()
+    is_new = [(row["user"], row["control"]) for row in written if row["event"] in {"new_failure", "regressed"}]
+    assert [(row["user"], row["control"]) for row in facts["new_failures"]] == is_new
+    assert facts["open_counted"] == len(is_new) == events["new_failure"] + events["regressed"]
+
+
+def test_a_comparison_without_events_has_no_table(tmp_path: Path) -> None:
+    for day in ("2026-08-31", "2026-09-30"):
+        write(tmp_path / f"{day}.csv", csv_of(root(), user("a")))
+    done = run("compare", "2026-08-31.csv", "2026-09-30.csv", *ONLY, "-o", "out", cwd=tmp_path)
+    assert done.stdout.startswith("\n0 new failures; 0 fixed.\n0 still failing.\n0 failures now, 0 before, ")
+
+
+@pytest.mark.parametrize("asked", [["--fail-on", "critical"], ["--fail-on", "high"], [], ["--strict"]])
+def test_the_number_that_counts_is_zero_with_exit_code_0(store: Path, tmp_path: Path, asked: list[str]) -> None:
+    out = ["-o", str(tmp_path / "out"), "--format", "parquet", "--json", "--exit-zero"]
+    history = json.loads(run("history", "--store", store, *asked, *out).stdout)
+    lifetimes = parquet.read_table(tmp_path / "out/lifetimes.parquet").to_pylist()
+    at_least = {"critical": ["critical"], "high": ["critical", "high"]}.get(asked[-1] if asked else "")
+    failures = [row for row in lifetimes if row["state"] == "open" and (not at_least or row["severity"] in at_least)]
+    undecided = sum(row["not_checked"] - (0 if "--strict" in asked else row["manual"]) for row in history["measures"])
+    assert history["open_counted"] == len(failures) + (0 if at_least else undecided)
+    audit = json.loads(run("audit", SAMPLES, *asked, *out).stdout)
+    open_checks = [row for row in audit["by_control"] if not at_least or row["severity"] in at_least]
+    assert audit["open_counted"] == sum(row["open"] for row in open_checks) + (
+        sum(row["manual"] for row in open_checks) if "--strict" in asked else 0
+    )
+
+
+def test_history_and_store_count_the_same_gaps(store: Path, tmp_path: Path) -> None:
+    gaps = json.loads(run("store", store, "--json").stdout)["gaps"]
+    done = run("history", "--store", store, "-o", tmp_path / "out", "--format", "parquet")
+    assert f"; {len(gaps)} gaps with missing snapshots (" in done.stdout
+    assert "; no recent snapshot of 1 account (999988887777 since 2015-03-01)." in done.stdout
 
 
 def test_a_store_without_the_option_is_named(tmp_path: Path) -> None:

@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 from analyzer import pipeline
 from analyzer.controls.checklist import make_checklist
 from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.seal import MANIFEST, read_rendered, unseal
+from analyzer.history.follow import Following
 from analyzer.pipeline import Engine, Settings
+from analyzer.reading.issues import IssueLog
+from analyzer.reading.normalizing import Tables
 from tests.history.running import history
 from tests.history.test_compare import IDLE, USED, A, B, C, long, of, report
 from tests.reports import csv_of, unused, write
@@ -25,6 +29,14 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_reports"
 SETTINGS = Settings(make_checklist(), every_snapshot=True)
 ONLY = Settings(unused(), every_snapshot=True)
+
+
+def test_a_monthly_series_needs_its_dates_before_it_is_followed() -> None:
+    following = Following(ONLY, "monthly")
+    with pytest.raises(ValueError, match="by `choose`"):
+        following.of(Tables(pd.DataFrame({"source": pd.Categorical([])}), pd.DataFrame(), pd.DataFrame()), IssueLog())
+    assert following.choose([], IssueLog()) == []
+    assert following.dates == ()
 
 
 def same(one: History, other: History) -> None:

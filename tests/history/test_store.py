@@ -37,7 +37,7 @@ LATE = "2026-10-31/late.csv"
 
 
 def ingest(
-    store: Path, *paths: str | Path, account_id: str | None = None, batch: int = road.READ
+    store: Path, *paths: str | Path, account_id: str | None = None, batch: int = road.READ_BYTES
 ) -> tuple[Added, IssueLog]:
     found = pipeline.ingest([str(path) for path in paths], store, account_id=account_id, batch=batch)
     return found.added, IssueLog(list(found.issues.itertuples(index=False, name=None)))

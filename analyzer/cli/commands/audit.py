@@ -108,7 +108,9 @@ class AuditShowing(Showing):
             due["findings"] = rows if "findings" in evidence.files else None
         key = run.summary.settings.pseudonyms
         hidden = {"pseudonyms": key} if key else {}
-        return run.summary.facts | hidden | {"due": due, "exit_reason": ending.reason(run.summary)}
+        counting = run.summary.open_count(fail_on=ending.fail_on, strict=ending.strict)
+        reason = {"exit_reason": ending.reason(run.summary), "open_counted": counting}
+        return run.summary.facts | hidden | {"due": due} | reason
 
     def findings(self, run: "Run[Summary]") -> tuple[str, "Iterator[str] | None"] | None:
         """Return the findings for JSON, or None if no JSON is printed. There are no rows if --tables left them out."""

@@ -2,10 +2,11 @@
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -77,6 +78,21 @@ SlaDays = Annotated[
     ),
 ]
 
+_LISTS: Final = ("--leavers", "--people", "--accounts", "--max-report-age")
+OPTIONS_OF_OTHERS: Final[dict[tuple[str | None, str | None], str]] = {
+    ("compare", "--fail-on"): "every new failure counts for its exit code; for new failures of high severity see "
+    "credreport manual nightly",
+    ("compare", "--strict"): "only new failures count for its exit code; see credreport audit --strict",
+    ("compare", "--as-of"): "give --store with --from and --to, or two folders",
+    ("history", "--as-of"): "give the reference dates with --as-of-series",
+    **{
+        (command, option): f"use credreport audit {option}, which judges the newest snapshot of each account"
+        for command in ("compare", "history")
+        for option in _LISTS
+    },
+}
+"""The hint for options that `compare` or `history` lacks and other commands have."""
+
 
 @dataclass(frozen=True)
 class Tracking(Showing):
@@ -128,8 +144,9 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     comparison = run.summary
     why = comparison.exit_reason(exit_zero=exit_zero)
     draw = partial(show_comparison, run, why, verbose=showing.verbose)
-    facts = partial(_with_reason, comparison, why)
-    return end("compare", comparison.exit_code, facts, run, draw, showing, exit_zero=exit_zero)
+    facts = partial(_with_reason, comparison, why, comparison.open_count)
+    rows = ("new_failures", map(json.dumps, comparison.new_facts)) if showing.as_json else None
+    return end("compare", comparison.exit_code, facts, run, draw, showing, exit_zero=exit_zero, rows=rows)
 
 
 def history(  # noqa: PLR0913 - one parameter an option, or a block of them
@@ -178,13 +195,13 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     code = run.summary.exit_code_of(fail_on=least, strict=strict)
     why = run.summary.exit_reason(fail_on=least, strict=strict, exit_zero=exit_zero)
     draw = partial(show_history, run, why, verbose=showing.verbose)
-    facts = partial(_with_reason, run.summary, why)
+    facts = partial(_with_reason, run.summary, why, run.summary.open_count(fail_on=least, strict=strict))
     return end("history", code, facts, run, draw, showing, exit_zero=exit_zero)
 
 
-def _with_reason(summary: "Comparison | History", reason: str) -> dict[str, Any]:
-    """Return the result as plain data, with a sentence that explains the exit code."""
-    return summary.facts | {"exit_reason": reason}
+def _with_reason(summary: "Comparison | History", reason: str, counting: int) -> dict[str, Any]:
+    """Return the result as plain data, with the reason of the exit code and the number of checks that count for 1."""
+    return summary.facts | {"exit_reason": reason, "open_counted": counting}
 
 
 def ingest(  # noqa: PLR0913 - one parameter an option

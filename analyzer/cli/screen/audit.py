@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.cli.screen.common import (
     STYLES,
-    WAIVER_CODES,
     count_cell,
     new_table,
     open_console,
@@ -17,6 +16,7 @@ from analyzer.cli.screen.common import (
     show_files,
     show_issues,
     show_removed,
+    show_waivers_to_review,
     show_what_fits,
     where_to_look,
     width_of,
@@ -312,13 +312,7 @@ def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None
 def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
     """Print the waivers that need a review, and those that cover something."""
     audit = run.summary
-    to_review = records(run.issues[run.issues["code"].isin(WAIVER_CODES).to_numpy()])
-    if to_review:
-        console.print()
-        print_line(console, f"Waivers to review: {len(to_review):,}", "bold")
-        for row in to_review[:most]:
-            print_line(console, f"  {row['source']}:{row['line']} {row['message']}")
-        print_hidden_count(console, most, len(to_review), "see the workbook, or issues.parquet")
+    show_waivers_to_review(console, run.issues, most)
     covering = [row for row in records(audit.waivers) if row["failing"] or row["not_checked"]]
     if not covering:
         return

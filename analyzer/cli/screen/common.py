@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from analyzer.evidence.summary import WithIssues
+    from analyzer.evidence.with_issues import WithIssues
     from analyzer.pipeline import WrittenFiles
 
 Share = TypeVar("Share")
@@ -207,6 +207,19 @@ def show_issues(
         hidden_count = sum(list(counts.values())[len(shown) :])
         hidden_kinds = counted(len(counts) - len(shown), "other kind")
         print_note(console, f"and {counted(hidden_count, 'more data issue')} of {hidden_kinds}.")
+
+
+def show_waivers_to_review(console: Console, issues: pd.DataFrame, most: int | None) -> None:
+    """Print up to `most` of the waivers that have expired, expire soon or match nothing; nothing if there are none."""
+    to_review = records(issues[issues["code"].isin(WAIVER_CODES).to_numpy()])
+    if not to_review:
+        return
+    console.print()
+    print_line(console, f"Waivers to review: {len(to_review):,}", "bold")
+    shown = to_review[:most]
+    for row in shown:
+        print_line(console, f"  {row['source']}:{row['line']} {row['message']}")
+    print_hidden_count(console, len(shown), len(to_review), "see the workbook, or issues.parquet")
 
 
 def show_files(console: Console, written: WrittenFiles, title: str = "Evidence in") -> None:

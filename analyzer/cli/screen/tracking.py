@@ -19,6 +19,7 @@ from analyzer.cli.screen.common import (
     show_files,
     show_issues,
     show_removed,
+    show_waivers_to_review,
     show_what_fits,
     time_in_words,
     where_to_look,
@@ -26,6 +27,7 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings, show_in_lines
 from analyzer.controls.vocabulary import counted
+from analyzer.evidence.comparison import OF_FAILURES, closing_in_words, event_in_words
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import MOST_SHOWN
@@ -65,13 +67,14 @@ def _show_history(run: Run[History], why: str, console: Console, most: int, *, v
     history = run.summary
     _show_measures(console, history, most, verbose=verbose)
     print_note(console, "lost: lost to follow-up, unknown whether they were fixed; regressed: open again after a fix.")
-    within = "" if history.sla_days is None else f"; in {history.sla_days} d: share fixed by then"
+    within = "" if history.sla_days is None else f"; in {history.sla_days} days: share closed by then"
     print_note(
         console,
-        "median days, 90% days: until half, and 90%, of the failures were fixed (Kaplan-Meier), as bounds, because a "
-        f"fix is made between two snapshots; -: not reached{within}. "
-        "These columns leave out failures that were open in an account's oldest snapshot.",
+        "half closed in, 9 of 10 closed in: days from the beginning of a failure to its fix, as a range, because a fix "
+        f"is made between two snapshots; or longer: the snapshots cannot show more; -: not reached{within}. "
+        "Failures that were open in an account's oldest snapshot are left out.",
     )
+    show_waivers_to_review(console, history.issues, None if verbose else MOST_SHOWN)
     show_issues(console, history, history.issues, None if verbose else MOST_SHOWN)
     _show_answer(console, run, history.lines, why, verbose=verbose)
 
@@ -99,8 +102,8 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
     for name in ("waived", "manual", "not_checked"):
         if any(measures[name] for measures in rows):
             counts = {"open": "open", name.replace("_", " "): name} | counts
-    days = {"median days": "median_days", "90% days": "p90_days"}
-    within = f"in {history.sla_days} d{'*' if history.sla_in_words else ''}"
+    days = {"half closed in": "median_days", "9 of 10 closed in": "p90_days"}
+    within = f"in {history.sla_days} days{'*' if history.sla_in_words else ''}"
     table = new_table(numbers=(*counts, *days, *([] if history.sla_days is None else [within])))
     lines = []
     names = [measures["control"] for measures in rows]
@@ -109,14 +112,11 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
     for measures in (measures for measures in with_failures if measures in shown):
         twice = names.count(measures["control"]) > 1
         name = f"{measures['control']} {measures['requirement']}" if twice else measures["control"]
-        times = {name: days_in_words(measures[f"{key}_min"], measures[f"{key}_max"]) for name, key in days.items()}
+        times = {name: _days_in_words(measures[f"{key}_min"], measures[f"{key}_max"]) for name, key in days.items()}
         if history.sla_days is not None:
             low, high = measures["within_sla_min"], measures["within_sla_max"]
             times[within] = "not reached" if low is None else shares_in_words(low, high)
-        cells = [
-            Text(text.replace("not reached", "-").removesuffix(" days").replace(" days or", " or"))
-            for text in times.values()
-        ]
+        cells = [text.replace("not reached", "-") for text in times.values()]
         table.add_row(name, *(count_cell(measures[key]) for key in counts.values()), *cells)
         lines.append(_in_a_line(name, measures, counts, times))
     if width_of(console, table) <= console.width:
@@ -130,11 +130,16 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
         print_note(console, f"No failures: {', '.join(without_failures)}.")
 
 
+def _days_in_words(least: float | None, most: float | None) -> str:
+    """Return a range of days in words that are short enough for a cell: `31 to 62 days`, or `62 days or longer`."""
+    return days_in_words(least, most).removeprefix("between ").replace(" and ", " to ")
+
+
 def _in_a_line(name: str, measures: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
     """Return the measures of a control as a line, without zeros and without days that were not reached."""
     words = [f"{measures[key]:,} {word}" for word, key in counts.items() if measures[key]]
     words += [
-        f"{text} {word}" if word.startswith("in ") else f"{word} {text}"
+        f"{text} closed {word}" if word.startswith("in ") else f"{word} {text}"
         for word, text in times.items()
         if text != "not reached"
     ]
@@ -156,31 +161,55 @@ def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int
     comparison = run.summary
     few = comparison.accounts if 1 < len(comparison.accounts) <= _FEW_ACCOUNTS else ()
     table = _events(comparison, few)
-    if most:
+    if most and table.row_count:
         print_table(console, table if width_of(console, table) <= console.width else _events(comparison, ()))
-    else:
-        words = ", ".join(f"{count:,} {event.replace('_', ' ')}" for event, count in comparison.counts.items())
-        print_line(console, f"  {words or 'nothing changed'}")
+    elif table.row_count:
+        words = ", ".join(f"{count:,} {event_in_words(event)}" for event, count in comparison.counts.items())
+        print_line(console, f"  {words}")
     several = len(comparison.settings.checklist.checks) > 1
     new = comparison.new_failures
     shown = (new.head(max(most, _FEWEST)), len(new))
     if verbose:
         show_findings(console, "New failures", shown, control=several, mark="event")
+        _show_fixed(console, comparison, control=several)
     else:
         show_in_lines(console, "New failures", shown, control=several, mark="event", usual=NEW_FAILURES[0])
+        if len(comparison.fixed):
+            print_note(console, "--verbose lists the fixed failures.")
+    show_waivers_to_review(console, comparison.issues, None if verbose else max(most, 1))
     show_issues(console, comparison, comparison.issues, None if verbose else MOST_SHOWN)
     _show_answer(console, run, comparison.lines, why, verbose=verbose)
 
 
+def _show_fixed(console: Console, comparison: Comparison, *, control: bool) -> None:
+    """Print fixed failures, each with how it was fixed and with the reason of its failure before."""
+    fixed = comparison.fixed.head(MOST_SHOWN)
+    # The full words for a deletion are too long for a table.
+    how = [name if name == "deleted" else closing_in_words(name) for name in fixed["how"].astype("str")]
+    shown = fixed.assign(how=how, message="before: " + fixed["message"].astype("str"))
+    show_findings(console, "Fixed failures", (shown, len(comparison.fixed)), control=control, mark="how")
+
+
 def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
-    """Return a table with the number of events of each kind, in total and in each of `accounts`."""
+    """Return a table with the number of events of each kind, in total and in each of `accounts`.
+
+    Events of failures come last, below a heading of their own.
+    """
     by_account = {account: comparison.summed["account_id"] == account for account in accounts}
-    table = new_table(numbers=("all" if accounts else "", *accounts))
-    table.show_header = bool(accounts)
-    for event, count in comparison.counts.items():
-        is_event = comparison.summed["event"] == event
-        cells = [count_cell(int((is_event & here).sum())) for here in by_account.values()]
-        table.add_row(event.replace("_", " "), count_cell(count), *cells)
+    groups = {
+        heading: {event: count for event, count in comparison.counts.items() if (event in OF_FAILURES) == are_failures}
+        for heading, are_failures in (("Changes of users and credentials", False), ("Checks", True))
+    }
+    headings = [heading for heading, counts in groups.items() if counts]
+    table = new_table(left=headings[:1], numbers=("all" if accounts else "", *accounts))
+    for heading in headings:
+        if heading != headings[0]:
+            table.add_row()
+            table.add_row(Text(heading, style="dim"))
+        for event, count in groups[heading].items():
+            is_event = comparison.summed["event"] == event
+            cells = [count_cell(int((is_event & here).sum())) for here in by_account.values()]
+            table.add_row(event_in_words(event), count_cell(count), *cells)
     return table
 
 

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 ROW_LIMIT: Final = 1_048_576
 """The most rows of a sheet, with the header (Excel specifications and limits)."""
 _BLOCK: Final = 10_000
-"""The most rows of a block,"""
+"""The most rows of a block."""
 _BLOCK_BYTES: Final = 1 << 26
-"""and the most bytes of its texts."""
+"""The most bytes of the texts of a block."""
 _ALLOWED: Final = {"autofilter": True, "format_cells": True, "format_columns": True, "format_rows": True}
 """What readers may do in protected sheets, apart from filling in the cells that are not locked."""
 
