@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import reference
 from analyzer.evidence.schema import FINDINGS
-from analyzer.evidence.selection import Selection
+from analyzer.evidence.selection import MANUAL, Selection
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -118,7 +118,7 @@ class Drawn:
 
 def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[str, ...] = ()) -> Drawn:
     """Return a sample of `size` subjects that a check judged, or all subjects if there are not more."""
-    judged = Selection(checks=(check,), statuses=(Status.FAIL, Status.NOT_CHECKED, Status.PASS)).choice
+    judged = Selection(checks=(check,), statuses=(Status.FAIL, Status.NOT_CHECKED, MANUAL, Status.PASS)).choice
     batches = evidence.rows_where("findings", judged, list(COLUMNS))
     rows = pa.concat_tables([FINDINGS.empty_table().select(list(COLUMNS)), *batches]).unify_dictionaries()
     keys = _keys(rows)
