@@ -185,6 +185,11 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
             "one of unused-credentials",
         ),
         (
+            f"[waivers.x]\ncontrol = '2.11'\n{WHY}expires = 2027-01-31",
+            "2: waivers.x.control: cannot be a number; in CIS 7.0 2.11 is unused-credentials",
+            'write control = "unused-credentials"',
+        ),
+        (
             f"[waivers.x]\ncredential = 'access_key'\n{WHY}expires = 2027-01-31",
             '2: waivers.x.credential: cannot be "access_key"; did you mean \'access_key_',
             "password, access_key_1",

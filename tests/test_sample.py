@@ -138,6 +138,11 @@ def test_strata_have_their_shares(evidence: Path) -> None:
     told = run("sample", "out", "-o", "sample", "--size", "36", "--by", "account,status", cwd=evidence).stdout
     assert "Sample of 36 of 144 subjects of unused-credentials." in told
     assert "  account 111122223333, status fail: 5 of 20" in told
+    digest = json.loads((evidence / "sample/manifest.json").read_text())["population_sha256"]
+    assert f"\nSeed '1'; SHA-256 of the population:\n{digest}.\n" in told.replace(f": {digest}", f":\n{digest}")
+    first = next(row for row in rows if (row["account_id"], row["status"]) == ("111122223333", "fail"))
+    assert (first["stratum"], first["stratum_size"]) == ("account 111122223333, status fail", "20")
+    assert "stratum" not in drawn(evidence, "--size", "36")[0]
 
 
 def test_the_sheet_is_the_csv_with_room_for_results(evidence: Path) -> None:

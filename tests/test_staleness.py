@@ -202,7 +202,7 @@ def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path) -> None
         (user("a", **password(used=FAR, changed=LATER)), "last used 2026-01-01, 327 days"),
         (user("a", **password(used=NEAR, changed=FAR)), "last used 2026-11-01, 23 days"),
         (user("a", **key(rotated=NEAR, used=FAR)), "last used 2026-01-01, 327 days"),
-        (user("a", **key(rotated=FAR, used="")), "last use not known; created 2026-01-01, up to 327 days"),
+        (user("a", **key(rotated=FAR, used="")), "last use not known; created 2026-01-01, at most 327 days"),
         (user("a", **key(rotated="", used="")), "last use and creation not known"),
         (user("a", **key(rotated=LATER)), "created after the reference date"),
         (user("a", **key(active="", rotated=FAR)), "not known whether it is active"),

@@ -45,6 +45,22 @@ _ACTIVATED: Final = (
 )
 
 
+_UNUSED_KEY: Final = (
+    "If a key was used before and is unused now, make it inactive; if nothing breaks, delete it. Delete a key that was "
+    "never used."
+)
+_UNUSED_PASSWORD: Final = "Remove a console password by deleting the login profile: AWS cannot disable a password."  # noqa: S105
+_CONSOLE_KEY: Final = (
+    "Make the key inactive, or delete it. If it is in use, rotate it first: create a second key, move every program to "
+    "it, then make the old key inactive."
+)
+_CONSOLE_PASSWORD: Final = "Remove a password by deleting the login profile."  # noqa: S105
+
+
+def _remedies(key: str, password: str) -> Mapping[Kind, str]:
+    return MappingProxyType({Kind.ACCESS_KEY: key, Kind.PASSWORD: password})
+
+
 def _idle(days: int) -> Mapping[str, Parameter]:
     return MappingProxyType(
         {"max_idle_days": Parameter(days, 1, 36_500, "days; a credential idle for this long or longer fails")}
@@ -70,8 +86,8 @@ CONTROLS: Final = (
         evidence=_UNUSED_COLUMNS,
         rationale="If somebody abuses a credential that nobody else uses, nobody notices. Removing the credential "
         "disturbs nobody and closes a way in.",
-        remediation="Make a key that was once used inactive; if nothing breaks, delete it. Delete a key that was never "
-        "used. Remove a console password by deleting the login profile: AWS cannot disable a password.",
+        remediation=f"{_UNUSED_KEY} {_UNUSED_PASSWORD}",
+        remedies=_remedies(_UNUSED_KEY, _UNUSED_PASSWORD),
         caveats=(
             SPANS,
             "Root is not judged, as in the CIS benchmark: root should be unused.",
@@ -94,8 +110,8 @@ CONTROLS: Final = (
         evidence=_UNUSED_COLUMNS,
         rationale="CIS describes two procedures. The console procedure is stricter: it looks at the age of a key as "
         "well as at its last use. A key in daily use fails when it is old.",
-        remediation="Make the key inactive, or delete it. If it is in use, rotate it first: create a second key, move "
-        "every program to it, then make the old key inactive. Remove a password by deleting the login profile.",
+        remediation=f"{_CONSOLE_KEY} {_CONSOLE_PASSWORD}",
+        remedies=_remedies(_CONSOLE_KEY, _CONSOLE_PASSWORD),
         caveats=(
             "A key that was created just before the report and was not yet used fails, as the procedure requires.",
             SPANS,

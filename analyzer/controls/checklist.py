@@ -12,6 +12,7 @@ from analyzer.controls.control import MAX_IDLE_DAYS, NOT_FRAMEWORKS, POLICY
 from analyzer.controls.frameworks import FRAMEWORKS, Demand, Framework, newest_cis, together
 from analyzer.controls.naming import demands_named
 from analyzer.errors import UsageError, checked_choice
+from analyzer.reading.layout import KIND_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +51,11 @@ class Check:
     def say(self, text: str) -> str:
         """Return a text of the control with the limits of the run filled in."""
         return text.format(**self.parameters)
+
+    def remedy(self, credential: str) -> str:
+        """Return what to do about a failing credential, by the name of its slot (`user`: a user or an account)."""
+        kind, whole = KIND_OF.get(credential), self.control.remediation
+        return self.say(whole if kind is None else self.control.remedies.get(kind, whole))
 
 
 @dataclass(frozen=True)

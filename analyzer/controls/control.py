@@ -118,6 +118,8 @@ class Control:
     remediation: str
     references: tuple[str, ...]
     kinds: tuple[Kind, ...] = ()
+    remedies: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The parts of `remediation` that are about one kind of credential; empty if all of it is about every kind."""
     parameters: Parameters = field(default_factory=lambda: NO_PARAMETERS)
     caveats: tuple[str, ...] = ()
     """What the report cannot show."""

@@ -96,7 +96,8 @@ OF_ROOT: Final = (
         messages=MappingProxyType(
             {
                 Reason.MFA_NOT_ACTIVE: "MFA of root is not active",
-                Reason.NO_PASSWORD: "root has no password to sign in with; scanners that read only mfa_active fail it",
+                Reason.NO_PASSWORD: "no MFA device is shown, but root has no password, so nobody can sign in with one; "
+                "scanners that read only mfa_active fail it",
             }
         ),
         absent=Reason.ROOT_NOT_IN_REPORT,

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.control import Option, Parameter, Severity, Value
 from analyzer.controls.documents import Document
+from analyzer.controls.frameworks import newest_cis
 from analyzer.errors import PolicyError, did_you_mean
 from analyzer.reading.layout import ACCOUNT_ID, SLOTS
 
@@ -233,6 +234,12 @@ class _File(Document):
             self.wrong((*path, "account"), account, _ACCOUNT)
         for key, names in (("credential", CREDENTIALS), ("control", tuple(BY_ID))):
             if key in texts and texts[key] not in names:
+                if key == "control" and (ids := newest_cis().controls_of(texts[key])):
+                    self.fail(
+                        (*path, key),
+                        f"cannot be a number; in {newest_cis().label} {texts[key]} is {' and '.join(ids)}",
+                        f'write control = "{ids[0]}"',
+                    )
                 self.wrong((*path, key), texts[key], f"one of {', '.join(names)}", did_you_mean(texts[key], names))
         if any(sign in texts.get("user", "") for sign in "[]"):
             self.wrong((*path, "user"), texts["user"], "a user name; * stands for any characters, ? for one")

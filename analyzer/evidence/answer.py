@@ -109,16 +109,14 @@ def _in_accounts(summary: Summary) -> str:
 
 def old_reports(summary: Summary) -> str:
     """Return a sentence on judged reports that are older than the limit for unused credentials; empty if none is."""
-    unused, judged = summary.checklist.unused, summary.inputs[summary.inputs["judged"].astype(bool)]
-    captured = judged["captured_at"].dropna()
-    if unused is None or captured.empty:
+    unused, latest = summary.checklist.unused, latest_old_capture(summary)
+    if unused is None or latest is None:
         return ""
-    as_of, limit = summary.settings.as_of, unused.limit_days or 0
-    reference_date = captured.max() if as_of is None else pd.Timestamp(as_of)
-    ages = (reference_date - captured).dt.days
-    old = judged.loc[ages.index[ages >= limit]].sort_values("captured_at")
+    judged = _judged(summary)
+    old = judged[judged["captured_at"] <= latest].sort_values("captured_at")
     if old.empty:
         return ""
+    as_of, limit = summary.settings.as_of, unused.limit_days or 0
     accounts = old["account_id"].fillna("unknown account")
     report_list = first_few(
         [f"{account} ({time:%Y-%m-%d})" for account, time in zip(accounts, old["captured_at"], strict=True)]
@@ -129,6 +127,24 @@ def old_reports(summary: Summary) -> str:
         f"{counted(len(old), 'report')} {verb} older than the {than} by {counted(limit, 'day')} or more: "
         f"{report_list}; {pronoun} cannot show what happened later."
     )
+
+
+def latest_old_capture(summary: Summary) -> pd.Timestamp | None:
+    """Return the latest capture time of an old report: older than the reference date by the limit in days or more.
+
+    Without a reference date, the newest judged report counts in its place. None if unused credentials were not judged,
+    or if no capture time is known.
+    """
+    unused, captured = summary.checklist.unused, _judged(summary)["captured_at"].dropna()
+    if unused is None or captured.empty:
+        return None
+    as_of = summary.settings.as_of
+    newest: pd.Timestamp = captured.max() if as_of is None else pd.Timestamp(as_of)
+    return newest - pd.Timedelta(days=unused.limit_days or 0)
+
+
+def _judged(summary: Summary) -> pd.DataFrame:
+    return summary.inputs[summary.inputs["judged"].astype(bool)]
 
 
 def trend(summary: Summary) -> str:

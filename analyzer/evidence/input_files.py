@@ -124,7 +124,7 @@ def compare_inputs(
         archives = (files_by_name[part] for part in name.split("/")[:-1] if part in files_by_name)
         given_file = same_name or next(archives, None)
         if given_file is None:
-            why = "was read from standard input; give the same bytes as a file" if name == _STANDARD_INPUT else _ABSENT
+            why = "was read from standard input; give the same bytes as a file" if name == _STANDARD_INPUT else ABSENT
             missing.append(Difference("input", name, why))
         elif given_file.sha256 is None:
             changed.append(Difference("input", name, f"{given_file.as_given} cannot be read"))
@@ -133,7 +133,7 @@ def compare_inputs(
     return changed, missing
 
 
-_ABSENT: Final = "no given file has its SHA-256 or its name"
+ABSENT: Final = "no given file has its SHA-256 or its name"
 
 
 def _unmatched(names: set[str], file_names: Sequence[str]) -> list[str]:

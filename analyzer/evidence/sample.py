@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import reference
 from analyzer.evidence.schema import FINDINGS
-from analyzer.evidence.selection import Selection
+from analyzer.evidence.selection import MANUAL, Selection
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -53,6 +53,7 @@ class Drawn:
     seed: str
     by: tuple[str, ...]
     rows: pa.Table
+    """With strata, also the columns `stratum` and `stratum_size` (its number of subjects in the population)."""
     population: int
     population_sha256: str
     """The SHA-256 of the sorted subjects and their status, a line each."""
@@ -93,11 +94,15 @@ class Drawn:
         """The answer in lines."""
         every = "all" if len(self.rows) == self.population else f"{len(self.rows):,}"
         first = f"Sample of {every} of {counted(self.population, 'subject')} of {self.check.control.id}."
-        return [first, *(self._stratum(stratum) for stratum in self.strata if self.by)]
-
-    def _stratum(self, stratum: dict[str, Any]) -> str:
-        values = ", ".join(f"{name} {stratum[name] or 'unknown'}" for name in self.by)
-        return f"{values}: {stratum['sample']:,} of {stratum['population']:,}"
+        return [
+            first,
+            f"Seed {self.seed!r}; SHA-256 of the population: {self.population_sha256}.",
+            *(
+                f"{_in_words(stratum, self.by)}: {stratum['sample']:,} of {stratum['population']:,}"
+                for stratum in self.strata
+                if self.by
+            ),
+        ]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -116,9 +121,13 @@ class Drawn:
         }
 
 
+def _in_words(stratum: dict[str, Any], by: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} {stratum[name] or 'unknown'}" for name in by)
+
+
 def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[str, ...] = ()) -> Drawn:
     """Return a sample of `size` subjects that a check judged, or all subjects if there are not more."""
-    judged = Selection(checks=(check,), statuses=(Status.FAIL, Status.NOT_CHECKED, Status.PASS)).choice
+    judged = Selection(checks=(check,), statuses=(Status.FAIL, Status.NOT_CHECKED, MANUAL, Status.PASS)).choice
     batches = evidence.rows_where("findings", judged, list(COLUMNS))
     rows = pa.concat_tables([FINDINGS.empty_table().select(list(COLUMNS)), *batches]).unify_dictionaries()
     keys = _keys(rows)
@@ -139,12 +148,17 @@ def draw(evidence: EvidenceSet, check: Check, size: int, seed: str, by: tuple[st
         for values, count, share in zip(strata, sizes, shares, strict=True)
     ]
     digest = _digest(keys, rows)
+    drawn = rows.take(pa.array(chosen))
+    if by:
+        names = pa.array([_in_words(values, by) for values in strata], pa.string())
+        drawn = drawn.append_column("stratum", names.take(pa.array(stratum[chosen])))
+        drawn = drawn.append_column("stratum_size", pa.array(sizes[stratum[chosen]], pa.int64()))
     return Drawn(
         check,
         size,
         seed,
         by,
-        rows.take(pa.array(chosen)),
+        drawn,
         len(rows),
         digest,
         tuple(stratum_facts),

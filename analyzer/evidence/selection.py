@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.naming import is_number
-from analyzer.controls.vocabulary import Status, counted
+from analyzer.controls.vocabulary import Reason, Status, counted
 from analyzer.errors import UsageError, checked_choice, did_you_mean, first_few
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.due import comes_due, require_one_snapshot
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
     Flags = npt.NDArray[np.bool_]
 
+MANUAL: Final = Reason.MANUAL.value
+"""Selects manual checks. In tables their status is `not_checked`, and their reason is `manual`."""
+WAIVED: Final = "waived"
+_STATUSES: Final = (*(status.value for status in Status), MANUAL)
 _MOST_COMPARED: Final = 10_000
 """Number of names in which a similar name is searched."""
 _MOST_NAMED: Final = 10
@@ -41,13 +45,16 @@ _MOST_NAMED: Final = 10
 class Selection:
     """A selection of findings: a finding must have one of the values of each list that is not empty.
 
-    `checks` are controls, each with its requirement; `users` are name patterns in lower case.
+    `checks` are controls, each with its requirement; `users` are name patterns in lower case. The status `not_checked`
+    does not select manual checks: these have a word of their own, `MANUAL`.
     """
 
     users: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     statuses: tuple[str, ...] = ()
+    waived: bool = False
+    """Select only checks that a waiver covers."""
     due_within: int | None = None
     """Select only checks that pass now and will fail within this number of days."""
     due: Choice | None = field(default=None, compare=False)
@@ -57,7 +64,8 @@ class Selection:
     def choice(self) -> Choice:
         """The selection as a choice of the rows of a batch."""
         tests = [
-            (("status",), self.statuses, lambda batch: has_text(batch["status"], self.statuses)),
+            (("status", "reason"), self.statuses, lambda batch: _of_statuses(batch, self.statuses)),
+            (("waiver",), (WAIVED,) if self.waived else (), lambda batch: np.asarray(batch["waiver"].is_valid(), bool)),
             (("account_id",), self.accounts, lambda batch: _of_accounts(batch["account_id"], self.accounts)),
             (("control", "requirement"), self.checks, lambda batch: _of_checks(batch, self.checks)),
             (("user",), self.users, lambda batch: _of_users(batch["user"], self.users)),
@@ -84,6 +92,7 @@ class Selection:
             "accounts": list(self.accounts),
             "controls": [{"control": check.control.id, "requirement": check.requirement} for check in self.checks],
             "statuses": list(self.statuses),
+            "waived": self.waived,
             "due_within": self.due_within,
         }
 
@@ -107,6 +116,7 @@ class Names:
     controls: Sequence[str] = ()
     statuses: Sequence[str] = field(default_factory=tuple)
     due_within: int | None = None
+    waived: bool = False
 
     def within(self, evidence: EvidenceSet) -> Selection:
         """Return the selection in a set. Raises UsageError, with the names that exist, if the set lacks a name."""
@@ -118,13 +128,17 @@ class Names:
             _accounts(self.accounts, evidence),
             _checks(self.controls, checklist),
             tuple(dict.fromkeys(_status(status) for status in self.statuses)),
+            self.waived,
             days,
             None if days is None else comes_due(checklist, days, every_check=bool(self.controls)),
         )
 
 
 def _status(text: str) -> str:
-    return checked_choice("--status", text.strip().replace(" ", "_").replace("-", "_"), list(Status))
+    name = text.strip().replace(" ", "_").replace("-", "_")
+    if name == WAIVED:
+        raise UsageError("--status: a waived check keeps its status", "use --waived to list the waived checks")
+    return checked_choice("--status", MANUAL if name == "manual_check" else name, list(_STATUSES))
 
 
 def _checks(names: Sequence[str], checklist: Checklist) -> tuple[Check, ...]:
@@ -200,6 +214,13 @@ def _users(patterns: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
                 "characters and ? matches one character",
             )
     return tuple(dict.fromkeys(pattern.lower() for pattern in patterns))
+
+
+def _of_statuses(batch: pa.Table, statuses: Sequence[str]) -> Flags:
+    """Return which rows have one of these statuses; a manual check has the status `MANUAL` and no other."""
+    is_manual = has_text(batch["reason"], [MANUAL])
+    matches = has_text(batch["status"], [status for status in statuses if status != MANUAL]) & ~is_manual
+    return matches | is_manual if MANUAL in statuses else matches
 
 
 def _of_accounts(column: pa.ChunkedArray, accounts: Sequence[str]) -> Flags:

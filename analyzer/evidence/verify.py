@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted
-from analyzer.errors import InputError, UsageError
+from analyzer.errors import InputError, UsageError, first_few
 from analyzer.evidence.folder import in_one_state
 from analyzer.evidence.input_files import (
+    ABSENT,
     Difference,
     InputFiles,
     compare_inputs,
@@ -44,8 +45,15 @@ if TYPE_CHECKING:
     from analyzer.survey.digests import Digested
     from analyzer.survey.pseudonyms import Pseudonyms
 
-_MOST: Final = 20
-"""The most inputs that are listed as not given."""
+_COPY: Final = {
+    False: "if reviewers wrote in {}: reviewers write in a copy; --carry-over takes their marks into the next workbook",
+    True: "if testers wrote in {}: testers write in a copy",
+}
+"""What to do about a changed file that has cells to fill in, for an evidence set and for a sample."""
+_MOST_NAMED: Final = 3
+"""The most inputs that are named as not given."""
+_TO_FILL_IN: Final = (".xlsx", "sample.csv")
+"""The ends of the names of files that have cells to fill in."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +114,14 @@ class Verification:
     @property
     def lines(self) -> list[str]:
         """The result as lines of text, the answer first."""
-        absent = self._not_given
         missing = [difference for difference in self.missing if difference.kind != "input"]
-        words = {"changed": self.changed, "missing": missing, "extra": self.extra, "not given": absent[:_MOST]}
+        unusual = [difference for difference in self._not_given if difference.why != ABSENT]
+        words = {"changed": self.changed, "missing": missing, "extra": self.extra, "not given": unusual}
         files = [
             f"{word}: {difference.name} ({difference.kind}): {difference.why}"
             for word, differences in words.items()
             for difference in differences
         ]
-        if len(absent) > _MOST:
-            files.append(f"not given: {counted(len(absent) - _MOST, 'more input')} (--json lists them)")
         run = self.record
         run_lines = (
             [] if run is None else [f"made by {run['name']} on {run['host']}, {run['started']} to {run['ended']}"]
@@ -127,7 +133,29 @@ class Verification:
         noun = "sample" if self.is_sample else "evidence set"
         digest_lines = [] if self.digest is None else [f"digest of the {noun}: {self.digest}"]
         answer = f"{self.folder}: {self._answer}"
+        files += [*self._hint_of_copies, *self._absent_in_words]
         return [answer, *files, *run_lines, *signers, *self.notes, self._counts, *digest_lines, *left_out]
+
+    @property
+    def _hint_of_copies(self) -> list[str]:
+        """A line on changed files in which people may have filled in cells, if there are any."""
+        names = [
+            difference.name
+            for difference in self.changed
+            if difference.kind in {"rendering", "table"} and difference.name.endswith(_TO_FILL_IN)
+        ]
+        return [_COPY[self.is_sample].format(first_few(names))] if names else []
+
+    @property
+    def _absent_in_words(self) -> list[str]:
+        """A line with the number of inputs that were not given, and the names of the first."""
+        names = [difference.name for difference in self._not_given if difference.why == ABSENT]
+        if not names:
+            return []
+        number = counted(len(names), "evidence set" if self.is_sample else "report")
+        which = f"{number} {'was' if len(names) == 1 else 'were'} not given"
+        rest = " (--json lists all)" if len(names) > _MOST_NAMED else ""
+        return [f"{which}, neither by SHA-256 nor by name: {first_few(names, most=_MOST_NAMED)}{rest}"]
 
     @property
     def _answer(self) -> str:

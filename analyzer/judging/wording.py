@@ -150,7 +150,7 @@ def _explain(
     bounded = is_because(reason_codes, *BOUNDED)
     time, also = (times_from(value).cast(pa.date32()).cast(pa.string()) for value in (verdicts.time, verdicts.also))
     spans = pc.binary_join_element_wise(
-        pa.array([", ", ", up to "]).take(pa.array(bounded.astype(np.int8))),
+        pa.array([", ", ", at most "]).take(pa.array(bounded.astype(np.int8))),
         pa.array(days).cast(pa.string()),
         pa.array([" days", " day"]).take(pa.array((days == 1).astype(np.int8))),
         "",

@@ -95,6 +95,8 @@ SLOTS: Final = (
     _certificate(2),
 )
 """All slots in the order of the report's columns. Findings of one row have the same order."""
+KIND_OF: Final = {slot.name: slot.kind for slot in SLOTS}
+"""The kind of the credential in each slot."""
 
 _YOUNGER: Final = "no credential can be older than its user"
 _BEFORE_ITS_USER: Final = "nothing can be used before its user was created"

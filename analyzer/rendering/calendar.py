@@ -114,7 +114,7 @@ def _event(row: dict[str, Any], check: Check, uid: str) -> Event:
     event.add(
         "description",
         f"{check.title}: {printable(row['message'])}, as of {iso(row['as_of'])}.{limit} It passes until "
-        f"{iso(row['fails_at'])} if nothing changes.\n{printable(location)}\n{check.say(check.control.remediation)}",
+        f"{iso(row['fails_at'])} if nothing changes.\n{printable(location)}\n{check.remedy(row['credential'])}",
     )
     event.add("categories", [check.control.id])
     event.add("transp", "TRANSPARENT")

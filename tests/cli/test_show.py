@@ -68,7 +68,11 @@ def listed(evidence: Path, *options: str) -> list[dict[str, Any]]:
 USERS = ["*", "BILLING-export", "key-4?-days", "*a*", "<root_account>", "-rf", "=1+1", "na"]
 ACCOUNTS = ["111122223333", "999988887777", "777788889999", "1234-5678-9012"]
 CONTROLS = ["unused-credentials", "2.11", "2.4", "root-mfa", "password-rotation"]
-STATUSES = ["fail", "pass", "not_checked", "not_applicable"]
+STATUSES = ["fail", "pass", "not_checked", "not_applicable", "manual"]
+
+
+def status_to_choose(row: dict[str, Any]) -> object:
+    return "manual" if row["reason"] == "manual" else row["status"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -98,7 +102,7 @@ def test_what_fits_is_listed_and_nothing_else(
         if (not users or (row["user"] and any(fnmatchcase(row["user"].lower(), one.lower()) for one in users)))
         and (not accounts or row["account_id"] in [one.replace("-", "") for one in accounts])
         and (not controls or row["control"] in controls or row["requirement"] in controls)
-        and (not statuses or row["status"] in statuses)
+        and (not statuses or status_to_choose(row) in statuses)
         and (days is None or (row["fails_at"] and row["fails_at"] <= row["as_of"] + timedelta(days=days)))
     ]
     shown = pipeline.show(str(evidence), pipeline.Names(users, accounts, controls, statuses, days), most=most)
@@ -255,7 +259,44 @@ def test_what_is_not_listed_is_counted(evidence: Path, findings: Findings) -> No
     failing = [row["status"] for row in findings].count("fail")
     done = run("show", evidence, "--status", "fail", "--limit", "2", COLUMNS="120")
     assert done.stdout.startswith(f"{failing} of {len(findings)} checks (fail); the worst 2 are listed\n")
-    assert f"\n{failing - 2} more checks are not listed. Narrow the list with --user, " in done.stdout
+    assert f"\n2 of {failing} checks listed. Narrow the list with --user, " in done.stdout
+
+
+def test_manual_checks_are_listed_by_their_own_word(evidence: Path, findings: Findings) -> None:
+    manual = [row for row in findings if row["reason"] == "manual"]
+    assert listed(evidence, "--status", "manual") == listed(evidence, "--status", "manual check")
+    assert places(listed(evidence, "--status", "manual")) == places(manual) != []
+    not_checked = listed(evidence, "--status", "not_checked")
+    assert not_checked
+    assert not any(row["reason"] == "manual" for row in not_checked)
+    shown = run("show", evidence, "--status", "manual", COLUMNS="120").stdout
+    assert shown.startswith(f"{len(manual)} of {len(findings)} checks (manual check), worst first\n")
+    assert shown.count("\n  manual check  critical ") == len(manual)
+    assert "not checked" not in run("show", evidence, "--control", "root-hardware-mfa").stdout
+
+
+def test_waived_checks_are_listed_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", csv_of(root(), *(user(name, **key(rotated=OLD)) for name in "bc")))
+    write(
+        tmp_path / "credreport.toml",
+        '[waivers.sealed]\nuser = "b"\nexpires = 2027-01-31\nreason = "x"\nowner = "y"\n',
+    )
+    run("audit", path, *PARQUET, "--control", "2.11", cwd=tmp_path)
+    shown = run("show", "credreport-out", "--waived", cwd=tmp_path).stdout
+    assert shown.startswith("1 of 2 checks (waived)\n")
+    assert "(waived: sealed)" in shown
+    assert [row["user"] for row in listed(tmp_path / "credreport-out", "--waived")] == ["b"]
+    assert listed(tmp_path / "credreport-out", "--waived", "--status", "pass") == []
+    refused = run("show", "credreport-out", "--status", "waived", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "use --waived to list the waived checks" in refused.stderr
+
+
+def test_root_without_a_password_has_no_device_and_needs_none(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", csv_of(root(password_enabled="false", mfa_active="false")))
+    run("audit", path, *PARQUET, "--control", "root-mfa", cwd=tmp_path)
+    (row,) = listed(tmp_path / "credreport-out")
+    assert row["message"].startswith("no MFA device is shown, but root has no password, so nobody can sign in with one")
 
 
 def test_a_user_stands_once_with_all_findings(evidence: Path) -> None:

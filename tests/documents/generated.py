@@ -57,8 +57,8 @@ def _explained() -> str:
 
 def _in_full(control: Mapping[str, Any]) -> str:
     limits = ", ".join(f"`{name}` = {value}" for name, value in control["parameters"].items())
-    requirements = "; ".join(
-        f"{FRAMEWORKS[name].label}: {', '.join(numbers)}" for name, numbers in control["mapping"].items()
+    requirements = "".join(
+        f"\n  - {FRAMEWORKS[name].label}: {', '.join(numbers)}" for name, numbers in control["mapping"].items()
     )
     rows = {
         "severity": control["severity"],
@@ -72,7 +72,7 @@ def _in_full(control: Mapping[str, Any]) -> str:
         "frameworks": requirements,
         "references": " ".join(f"<{link}>" for link in control["references"]),
     }
-    lines = "".join(f"- **{label}**: {text}\n" for label, text in rows.items() if text)
+    lines = "".join(f"- **{label}**: {text}".replace(": \n", ":\n") + "\n" for label, text in rows.items() if text)
     return f"### {control['id']}\n\n{control['title']}.\n\n{lines}"
 
 

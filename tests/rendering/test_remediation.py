@@ -397,7 +397,7 @@ def test_options(aws: Aws, hostile: Path) -> None:
     assert (ran.code, ran.calls) == (0, [])
     assert ran.out.startswith("Usage: sh remediate.sh [--apply] [--delete-never-used]\n")
     told = " ".join(ran.out.split())
-    assert "make inactive the keys that were used once and are unused now, and remove unused passwords" in told
+    assert "make inactive the keys that were used before and are unused now, and remove unused passwords" in told
     assert "also delete the keys that were never used, including those that only fail no-initial-access-keys" in told
     for options in (["--aply"], ["--apply", "x"], [""]):
         ran = aws.run(hostile, *options)
@@ -568,15 +568,18 @@ def test_a_password_that_was_just_changed_is_for_people(tmp_path: Path, changed:
     if is_removed:
         assert action == "remove password (delete login profile)"
     else:
-        why = f"the password was changed after that use, on {changed[:10]}"
-        assert action.startswith(f"by hand, because {why}: ")
+        assert action == (
+            f"by hand: the password was changed on {changed[:10]}, after its last use: ask whether somebody just got "
+            "this password; if not, remove it (delete the login profile)"
+        )
 
 
 def test_the_sample_has_such_a_password(tmp_path: Path) -> None:
     found = audit(["sample_reports/2026-10-31"], Settings(as_of=AS_OF))
     (row,) = (row for row in worksheet(found, tmp_path) if (row["user"], row["credential"]) == MANAGER)
     assert "last used 2026-01-21, 283 days; changed 2026-10-20" in row["why"]
-    assert "because the password was changed after that use, on 2026-10-20: " in row["action"]
+    assert row["action"].startswith("by hand: the password was changed on 2026-10-20, after its last use: ask ")
+    assert "key" not in row["action"]
     assert not [line for line in items(tmp_path / "remediation" / "remediate.sh") if "release-manager" in line]
 
 
@@ -619,7 +622,11 @@ def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, 
     found = audited(tmp_path, row, controls=["unused-credentials"])
     assert items(written(found, tmp_path)[1]) == []
     (action,) = actions(found, tmp_path).values()
-    assert action.startswith(f"by hand, because {why}: Make a key that was once used inactive")
+    of_key = "If a key was used before and is unused now, make it inactive; if nothing breaks, delete it. Delete a key"
+    of_password = "Remove a console password by deleting the login profile: AWS cannot disable a password."
+    is_password = row["password_enabled"] == "true"
+    assert action.startswith(f"by hand, because {why}: {of_password if is_password else of_key}")
+    assert ("key" in action) is not is_password
 
 
 def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:
@@ -658,6 +665,31 @@ def test_only_the_newest_report_of_an_account_is_acted_on(tmp_path: Path, every:
     told = [row["action"] for row in worksheet(found, tmp_path) if row["captured_at"].startswith("2026-10-30")]
     assert len(told) == 2
     assert all(action.startswith("by hand, because a newer report of the account may exist: ") for action in told)
+
+
+@pytest.mark.parametrize("as_of", [None, AS_OF])
+def test_what_an_old_report_shows_is_left_to_people(tmp_path: Path, as_of: datetime | None) -> None:
+    other, made = "444455556666", "2013-01-01T00:00:00Z"
+    old_key = key(rotated=made, used="2014-06-01T12:34:00Z")
+    rows = [user("ann", account=other, user_creation_time=made, **old_key)]
+    write(tmp_path / "in" / "2015-03-01.csv", csv_of(*rows))
+    write(tmp_path / "in" / "2026-10-31.csv", csv_of(user("bob", **USED_KEY)))
+    checklist = make_checklist(controls=["unused-credentials", "access-key-rotation"])
+    found = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of))
+    assert [line.split()[2] for line in items(written(found, tmp_path)[1])] == ["bob"]
+    action = actions(found, tmp_path)["ann", "access_key_1"]
+    assert action.startswith("by hand, because the report is old (report of 2015-03-01): If a key was used before")
+
+
+def test_a_key_to_rotate_in_an_old_report_says_so(tmp_path: Path) -> None:
+    old_key = key(rotated="2013-01-01T00:00:00Z", used="2015-03-01T00:00:00Z")
+    write(
+        tmp_path / "in" / "2015-03-01.csv",
+        csv_of(user("ann", account="444455556666", user_creation_time=old_key["access_key_1_last_rotated"], **old_key)),
+    )
+    write(tmp_path / "in" / "2026-10-31.csv", csv_of(user("bob")))
+    found = audit([str(tmp_path / "in")], Settings())
+    assert actions(found, tmp_path)["ann", "access_key_1"] == "rotate (report of 2015-03-01)"
 
 
 # --- the worksheet ---------------------------------------------------------------------------------------------------

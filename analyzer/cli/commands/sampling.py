@@ -48,8 +48,9 @@ def draw_sample(  # noqa: PLR0913 - one parameter an option
 ) -> int:
     """Draw an audit sample that anybody can draw again, with empty columns for the test results.
 
-    The population is all subjects to which the control applies. The sample is written as a workbook and as CSV, with
-    the size and digest of the population, the seed, and a description of the method. Exits 0; 2 if nothing was written.
+    The population is the subjects that the control judged, without those that are not applicable. The sample is
+    written as a workbook and as CSV, with the size and digest of the population, the seed, and a description of the
+    method. Exits 0; 2 if nothing was written.
 
     \b
     Examples:

@@ -66,10 +66,12 @@ class Asking:
         typer.Option(
             "--status",
             metavar="NAME",
-            help="Checks with this status: fail, not_checked, pass or not_applicable. Repeat, or separate by commas.",
+            help="Checks with this status: fail, not_checked, manual, pass or not_applicable. manual: the manual "
+            "checks, which not_checked leaves out. Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)
+    waived: Annotated[bool, typer.Option("--waived", help="Only checks that a waiver covers.")] = False
 
     due_within: Annotated[
         int | None,
@@ -93,6 +95,7 @@ class Asking:
             values.some("--control", self.controls),
             values.some("--status", self.statuses),
             self.due_within,
+            self.waived,
         )
 
 
@@ -113,6 +116,7 @@ def show_findings(
     Examples:
       credreport show credreport-out --user billing-export
       credreport show credreport-out --status fail --control 2.11
+      credreport show credreport-out --status manual
       credreport show credreport-out --account 111122223333 --user 'ci-*' --json
       credreport show credreport-out --due-within 30
     """  # noqa: D301 - \b keeps the examples' lines

@@ -26,8 +26,9 @@ def show_rendered(written: WrittenFiles) -> None:
 def show_sample(sampled: Sampled) -> None:
     """Print how many subjects were drawn, and where the files are."""
     console = open_console()
-    first, *strata = sampled.drawn.lines
+    first, how, *strata = sampled.drawn.lines
     print_line(console, first, "bold")
+    print_line(console, how)
     for line in strata[:_MOST_STRATA]:
         print_line(console, f"  {line}")
     print_hidden_count(console, _MOST_STRATA, len(strata), "see the workbook, or --json", " strata")

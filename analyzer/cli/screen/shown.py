@@ -15,6 +15,7 @@ from analyzer.controls.vocabulary import counted
 from analyzer.errors import printable
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.schema import to_pandas
+from analyzer.evidence.selection import MANUAL
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _COLUMNS: Final = (
 _LEAST: Final = 24
 """Smallest width of the reasons, in characters; below it, findings are printed in two lines each."""
 _GAP: Final = "  "
+_IN_WORDS: Final = {MANUAL: "manual check"}
 
 
 def show_shown(shown: Shown) -> None:
@@ -67,7 +69,8 @@ def _headline(shown: Shown, listed: int) -> str:
         *(f"user {user}" for user in shown.selection.users),
         *(f"account {account}" for account in shown.selection.accounts),
         *(" ".join(filter(None, (check.control.id, check.requirement))) for check in shown.selection.checks),
-        *(status.replace("_", " ") for status in shown.selection.statuses),
+        *(_IN_WORDS.get(status, status.replace("_", " ")) for status in shown.selection.statuses),
+        *(["waived"] if shown.selection.waived else []),
         *([] if days is None else [f"will fail within {counted(days, 'day')}"]),
     ]
     count, order = counted(shown.total, "check"), "worst" if days is None else "soonest"
@@ -81,8 +84,7 @@ def _show_hidden_count(console: Console, shown: Shown, listed: int) -> None:
     if listed < shown.count:
         console.print()
         more = "Narrow the list with --user, --account, --control or --status, raise --limit, or use --json for all."
-        is_are = "is" if shown.count - listed == 1 else "are"
-        print_line(console, f"{counted(shown.count - listed, 'more check')} {is_are} not listed. {more}", "dim")
+        print_line(console, f"{listed:,} of {counted(shown.count, 'check')} listed. {more}", "dim")
 
 
 def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def _cells(row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     later = f"; passes until {time_in_words(row['fails_at'])}" if row["fails_at"] else ""
     return {
         "subject": (f"{account_with_name(row['account_id'], names.get(row['account_id']))}  {user}", printable(where)),
-        "status": row["status"].replace("_", " "),
+        "status": _IN_WORDS.get(row["reason"], row["status"].replace("_", " ")),
         "style": "dim" if waived else STYLES[row["status"]],
         "severity": row["severity"],
         "control": row["control"],

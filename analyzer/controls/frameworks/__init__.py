@@ -108,6 +108,15 @@ class Framework:
         """Return the numbers of the requirements that have `control`."""
         return [requirement.number for requirement in self.requirements if control in requirement.controls]
 
+    def controls_of(self, number: str) -> list[str]:
+        """Return the controls of the requirement with this number; empty if there is none."""
+        return [
+            control
+            for requirement in self.requirements
+            if requirement.number == number
+            for control in requirement.controls
+        ]
+
     @property
     def demands(self) -> list[Demand]:
         """The controls that the framework asks for, in the order of the catalogue.

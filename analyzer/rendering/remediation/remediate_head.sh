@@ -4,13 +4,14 @@
 # stay, and run:
 #
 #   sh remediate.sh                               check everything, change nothing
-#   sh remediate.sh --apply                       make inactive the keys that were used once and are
+#   sh remediate.sh --apply                       make inactive the keys that were used before and are
 #                                                 unused now; remove unused passwords
 #   sh remediate.sh --apply --delete-never-used   also delete the keys that were never used
 #
 # Without --delete-never-used, keys that were never used stay. With it, the keys are deleted that
 # fail unused-credentials, and those that only fail no-initial-access-keys. Keys that are in use are
-# not touched, also those of people who left.
+# not touched. worksheet.csv lists what people have to do: all that users who left still have
+# (leaver-credentials), and what an old report shows.
 #
 # The script works on the account of the credentials that `aws` uses. It skips the items of other
 # accounts.
@@ -38,7 +39,7 @@ usage() {
 Usage: sh remediate.sh [--apply] [--delete-never-used]
 Checks the items of the account of the credentials that `aws` uses, and prints the commands it
 would run.
-  --apply              run the commands: make inactive the keys that were used once and are
+  --apply              run the commands: make inactive the keys that were used before and are
                        unused now, and remove unused passwords
   --delete-never-used  also delete the keys that were never used, including those that only fail
                        no-initial-access-keys (otherwise they stay)

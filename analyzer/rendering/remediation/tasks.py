@@ -8,9 +8,10 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
+from analyzer.evidence.answer import latest_old_capture
 from analyzer.evidence.plain import iso
 from analyzer.reading.columns import records
-from analyzer.reading.layout import SLOTS, Kind, State
+from analyzer.reading.layout import KIND_OF, SLOTS, Kind, State
 from analyzer.rendering.remediation.failures import failures_by_account
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.tables import Tables
     from analyzer.rendering.remediation.failures import Fact
 
-_KINDS: Final = {slot.name: slot.kind for slot in SLOTS}
-_ORDER: Final = [*_KINDS, "user"]
+_ORDER: Final = [*(slot.name for slot in SLOTS), "user"]
 _NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
 _LEAVER: Final = "leaver-credentials"
 _USER_NAME: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
@@ -83,7 +83,7 @@ def tasks_of(summary: Summary, tables: Tables, newest: Mapping[str, datetime | N
 
     `newest` has the capture time of the newest report of each account (see `newest_capture`).
     """
-    checks = summary.checklist.checks
+    checks, latest_old = summary.checklist.checks, latest_old_capture(summary)
     for failures in failures_by_account(tables, checks, newest):
         failures.sort(key=lambda fact: (*_subject(fact), fact["control"] != _LEAVER, fact["chosen"]))
         leavers = {_row(fact): fact for fact in failures if fact["control"] == _LEAVER and fact["waiver"] is None}
@@ -92,7 +92,15 @@ def tasks_of(summary: Summary, tables: Tables, newest: Mapping[str, datetime | N
             open_ones = [fact for fact in findings if fact["waiver"] is None]
             if open_ones:
                 waived = [fact for fact in findings if fact["waiver"] is not None]
-                yield _task(checks, open_ones, waived, leavers.get(_row(open_ones[0])))
+                age = _age(open_ones[0]["captured_at"], latest_old)
+                yield _task(checks, open_ones, waived, leavers.get(_row(open_ones[0])), age)
+
+
+def _age(captured: datetime | None, latest_old: datetime | None) -> str:
+    """Return the date of a report that is old: captured at or before `latest_old`; an empty text for other reports."""
+    if captured is None or latest_old is None or captured > latest_old:
+        return ""
+    return f" (report of {captured:%Y-%m-%d})"
 
 
 def _subject(fact: Fact) -> tuple[Any, ...]:
@@ -105,28 +113,30 @@ def _row(fact: Fact) -> tuple[Any, ...]:
     return fact["source"], fact["line"]
 
 
-def _task(checks: Sequence[Check], findings: list[Fact], waived: list[Fact], leaver_failure: Fact | None) -> Task:
-    """Return the task for the subject of these failures; `waived` are its waived failures.
+def _task(
+    checks: Sequence[Check], findings: list[Fact], waived: list[Fact], leaver_failure: Fact | None, age: str
+) -> Task:
+    """Return the task for the subject of these failures; `waived` are its waived failures, `age` is that of `_age`.
 
     `leaver_failure` is a failure of `leaver-credentials` of the same user, if there is one. Nobody is left to change a
-    password, or to use a new key. So the remedy of that control replaces all others, except for a credential whose own
-    failure of the control is waived.
+    password, or to use a new key. So the remedy of that control replaces all others, and a person does it, except for a
+    credential whose own failure of the control is waived.
     """
-    if any(fact["control"] == _LEAVER for fact in waived):
-        leaver_failure = None
-    failed = [checks[fact["chosen"]] for fact in (findings if leaver_failure is None else [leaver_failure])]
-    remedies = " ".join(dict.fromkeys(check.say(check.control.remediation) for check in failed))
+    if leaver_failure is not None and not any(fact["control"] == _LEAVER for fact in waived):
+        remedy = checks[leaver_failure["chosen"]].remedy("user")
+        return Task(findings, f"by hand, because the user left{age}: {remedy}")
+    failed = [checks[fact["chosen"]] for fact in findings]
+    remedies = " ".join(dict.fromkeys(check.remedy(findings[0]["credential"]) for check in failed))
     if not any(is_unused(fact) for fact in findings):
         # A credential that is or may be in use needs a person, because no check shows who needs it.
-        if leaver_failure is not None:
-            why = "" if findings[0]["control"] == _LEAVER else ", because the user left"
-            return Task(findings, f"by hand{why}: {remedies}")
         is_rotated = any(check.control.id == "access-key-rotation" for check in failed)
-        return Task(findings, "rotate" if is_rotated else f"by hand: {remedies}")
+        return Task(findings, f"rotate{age}" if is_rotated else f"by hand{age}: {remedies}")
     # Two controls may judge the use. A waiver for one of them shows that the credential must stay.
     waiver = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
-    if obstacle := waiver or _obstacle(findings[0]) or _new_password(checks, findings):
-        return Task(findings, f"by hand, because {obstacle}: {remedies}")
+    if obstacle := waiver or _obstacle(findings[0]) or ("the report is old" if age else None):
+        return Task(findings, f"by hand, because {obstacle}{age}: {remedies}")
+    if question := _new_password(checks, findings):
+        return Task(findings, f"by hand: {question}")
     call = _call(findings[0])
     return Task(findings, ACTIONS[call[0]].in_worksheet, call)
 
@@ -139,7 +149,7 @@ def is_unused(fact: Fact) -> bool:
 
 
 def _kind(fact: Fact) -> Kind | None:
-    return _KINDS.get(fact["credential"])
+    return KIND_OF.get(fact["credential"])
 
 
 def _obstacle(fact: Fact) -> str | None:
@@ -160,7 +170,7 @@ def _obstacle(fact: Fact) -> str | None:
 
 
 def _new_password(checks: Sequence[Check], findings: list[Fact]) -> str | None:
-    """Return that the password was changed after its last use, if that is less than the limit ago; else None.
+    """Return the question about a password that was changed after its last use, less than the limit ago; else None.
 
     Somebody may just have got this password. If several controls judge the use, the longest limit counts.
     """
@@ -171,7 +181,10 @@ def _new_password(checks: Sequence[Check], findings: list[Fact]) -> str | None:
     limit = max(checks[finding["chosen"]].limit_days or 0 for finding in findings if is_unused(finding))
     if fact["as_of"] - changed >= timedelta(days=limit):
         return None
-    return f"the password was changed after that use, on {changed:%Y-%m-%d}"
+    return (
+        f"the password was changed on {changed:%Y-%m-%d}, after its last use: ask whether somebody just got this "
+        "password; if not, remove it (delete the login profile)"
+    )
 
 
 def _call(fact: Fact) -> tuple[str, ...]:
