@@ -36,7 +36,7 @@ def printed(command: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "sample_reports", Path(folder) / "sample_reports")
         if arguments[0] in _READS_EVIDENCE:
-            shutil.copytree(Path(evidence().name) / "evidence", Path(folder) / "evidence")
+            shutil.copytree(Path(evidence().name) / "credreport-out", Path(folder) / "credreport-out")
         if "--store history" in command and arguments[0] != "ingest":
             shutil.copytree(Path(evidence().name) / "history", Path(folder) / "history")
         run = subprocess.run(
