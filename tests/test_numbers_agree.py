@@ -196,7 +196,9 @@ def test_the_answer(outputs: Outputs) -> None:
     statuses = Counter(outputs.findings["status"][outputs.findings["control"] == "unused-credentials"])
     judged = statuses["fail"] + statuses["pass"] + statuses["not_checked"]
     said = re.search(
-        r"([\d,]+) of ([\d,]+) active credentials? unused for .*; ([\d,]+) not checked; ([\d,]+) pass", outputs.screen
+        r"([\d,]+) of ([\d,]+) active passwords? (?:and|or) access keys? of (?:an IAM user|IAM users) unused for .*; "
+        r"([\d,]+) not checked; ([\d,]+) pass",
+        outputs.screen,
     )
     assert said is not None, outputs.screen
     assert [number(one) for one in said.groups()] == [
@@ -347,7 +349,10 @@ def test_where_everything_passes_every_output_says_so(tmp_path: Path) -> None:
     all_passing(tmp_path)
     done = run("audit", "2026-10-31", "--accounts", "accounts.csv", "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "0 of 3 active credentials unused for 45 days or more; 0 not checked; 3 pass." in done.stdout
+    assert (
+        "0 of 3 active passwords and access keys of IAM users unused for 45 days or more; 0 not checked; 3 pass."
+        in done.stdout
+    )
     book = openpyxl.load_workbook(tmp_path / "out/workbook.xlsx")
     assert book["Exceptions noted"]["A5"].value == "No exceptions noted."
     assert [row[0].value for row in book["Issues"].iter_rows()][-1] == "none"

@@ -37,7 +37,7 @@ def test_the_newest_is_judged_at_its_own_capture_time(snapshots: Path) -> None:
     assert judged(result) == ["2026-10-31"] * 2
     assert result.findings["as_of"].astype("str").unique().tolist() == ["2026-10-31 23:59:59.999999+00:00"]
     assert issues(result) == []
-    assert "6 reports judged (4 other snapshots)" in scope(result)
+    assert "2 accounts; the newest report of each is judged (2 of 6 reports), 4 older ones are not." in scope(result)
 
 
 def test_the_newest_at_or_before_the_reference_instant(snapshots: Path) -> None:

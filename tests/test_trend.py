@@ -16,7 +16,9 @@ from openpyxl import load_workbook
 from pyarrow import parquet
 
 from analyzer.controls.checklist import make_checklist
-from analyzer.evidence.answer import scope, trend
+from analyzer.evidence.answer import headline, scope
+from analyzer.evidence.opening import opening
+from analyzer.evidence.trend import trend, trend_of_all
 from tests.cli.running import run as run_program
 from tests.history.running import compare
 from tests.reports import csv_of, key, password, root, unused, user, write
@@ -78,8 +80,8 @@ def test_the_answer_says_what_changed_since_the_snapshot_before(tmp_path: Path) 
     ran = run_program("audit", "in", "--control", "unused-credentials", cwd=tmp_path)
     said = "3 unused now, 2 in the snapshot before (2026-09-30): 2 new, 1 fixed."
     assert said in ran.stdout
-    assert "3 of 4 active credentials unused" in ran.stdout
-    assert "1 of 3 reports judged (2 other snapshots)" in ran.stdout
+    assert "3 of 4 active passwords and access keys of IAM users unused" in ran.stdout
+    assert "; its newest report is judged (1 of 3 reports), 2 older ones are not" in ran.stdout
     assert "Data issues" not in ran.stdout
     out = tmp_path / "credreport-out"
     assert parquet.read_table(out / "trend.parquet").to_pylist() == [
@@ -135,12 +137,42 @@ def test_the_sentence_says_how_many_accounts_it_is_about(tmp_path: Path) -> None
     )
 
 
+def test_all_controls_are_summed_up_beside_the_main_one(tmp_path: Path) -> None:
+    months(tmp_path)
+    write(tmp_path / f"{NOW}/{C}.csv", of(C, anna=IDLE))
+    found = run(tmp_path, checklist=make_checklist())
+    sums = {name: sum(counts[name] for counts in found.trends.values()) for name in COUNTS}
+    assert trend_of_all(found) == (
+        f"All controls in this account: {sums['open']} failures now, {sums['open_before']} before: "
+        f"{sums['new']} new, {sums['fixed']} fixed."
+    )
+    assert trend_of_all(found) in headline(found)
+    assert sums["open"] == sum(found.by_account.loc[A, ["fail"]])
+    strict = make_checklist(controls=["unused-credentials", "console-mfa", "mfa-every-user"])
+    assert len(strict.summed) == 2, "a stricter reading is not added"
+    every = run(tmp_path, checklist=strict)
+    summed = sum(every.trends[control]["open"] for control in ("unused-credentials", "console-mfa"))
+    assert f": {summed} failure" in trend_of_all(every)
+    assert summed < sum(counts["open"] for counts in every.trends.values())
+    assert trend_of_all(run(tmp_path)) == "", "one control"
+
+
+def test_the_sentence_on_the_page_has_a_subject(tmp_path: Path) -> None:
+    months(tmp_path)
+    assert opening(run(tmp_path)).endswith(". Unused credentials: 2 on 2026-09-30, 3 now.")
+    write(tmp_path / f"{NOW}/{C}.csv", of(C, anna=IDLE))
+    ending = ". Unused credentials in the 1 account with an earlier snapshot: 2 on 2026-09-30, 3 now."
+    assert opening(run(tmp_path)).endswith(ending)
+    write(tmp_path / f"{OLDER}/{C}.csv", of(C, anna=IDLE))
+    assert opening(run(tmp_path)).endswith(". Unused credentials: 3 before (2026-08-31 to 2026-09-30), 4 now.")
+
+
 def test_what_cannot_be_told_any_more_is_no_fix(tmp_path: Path) -> None:
     write(tmp_path / f"{BEFORE}/{A}.csv", of(A, anna=IDLE))
     write(tmp_path / f"{NOW}/{A}.csv", of(A, anna=IDLE | {"access_key_1_active": "perhaps"}))
     found = run(tmp_path)
     assert counts(found) == {A: (0, 1, 0, 0, 1)}
-    assert trend(found).endswith(": 0 new, 0 fixed, 1 no longer checked.")
+    assert trend(found).endswith(": 0 new, 0 fixed, 1 undecided.")
 
 
 def test_other_controls_are_counted_and_summed_up(tmp_path: Path) -> None:
@@ -166,7 +198,7 @@ def test_with_a_reference_instant_the_one_before_the_judged_one_counts(tmp_path:
 def test_other_snapshots_are_no_issues_and_have_their_roles(tmp_path: Path) -> None:
     found = run(months(tmp_path))
     assert found.issues.empty
-    assert "1 of 3 reports judged (2 other snapshots)" in scope(found)
+    assert "; its newest report is judged (1 of 3 reports), 2 older ones are not" in scope(found)
     roles = {Path(row["name"]).parent.name: row["accounts"][0]["role"] for row in found.inputs.to_dict("records")}
     assert roles == {OLDER: "not_judged", BEFORE: "trend", NOW: "judged"}
     assert found.inputs["judged"].tolist() == [False, False, True]

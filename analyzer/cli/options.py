@@ -434,7 +434,7 @@ class Engine:
 
 
 Verbose = Annotated[
-    bool, typer.Option("--verbose", help="Print everything. Without this option, only what fits on one screen.")
+    bool, typer.Option("--verbose", help="Print more. Without this option, only what fits on one screen is printed.")
 ]
 
 

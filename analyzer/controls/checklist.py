@@ -139,6 +139,20 @@ class Checklist:
         return [number for number in severe if number not in self.repeated]
 
     @property
+    def _has_all_defaults(self) -> bool:
+        """Whether no framework was chosen, and every control is judged that is judged by default without a list."""
+        defaults = (control for control in CONTROLS if control.by_default and control.stricter_than is None)
+        default_ids = {control.id for control in defaults if control.needs is None}
+        return self.benchmark is None and default_ids <= {*self.controls, *self.left_out}
+
+    @property
+    def lacking_a_list(self) -> tuple[Control, ...]:
+        """The controls that are only not judged because they need a list that was not given (see `Control.needs`)."""
+        controls = CONTROLS if self._has_all_defaults else ()
+        others = (control for control in controls if control.id not in {*self.controls, *self.left_out})
+        return tuple(control for control in others if control.needs is not None)
+
+    @property
     def not_asked_for(self) -> tuple[str, ...]:
         """The ids of controls that are not judged because nobody asked for them.
 
@@ -148,9 +162,7 @@ class Checklist:
         ids = self.controls
         if self.benchmark is not None:
             return ()
-        defaults = (control for control in CONTROLS if control.by_default and control.stricter_than is None)
-        default_ids = {control.id for control in defaults if control.needs is None}
-        has_all_defaults = default_ids <= {*ids, *self.left_out}
+        has_all_defaults = self._has_all_defaults
         return tuple(
             control.id
             for control in CONTROLS

@@ -11,6 +11,7 @@ from analyzer.controls.vocabulary import Status, counted
 from analyzer.errors import first_few, in_words
 from analyzer.evidence.coverage import coverage_in_words
 from analyzer.evidence.plain import iso
+from analyzer.evidence.trend import trend, trend_of_all
 from analyzer.reading.issues import CODES, Level
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ _NOT_READ: Final = {
 
 def headline(summary: Summary) -> list[str]:
     """Return the answer in sentences: unreadable input, unused credentials, the trend, and what is not counted."""
-    sentences = [incomplete(summary), answer(summary), old_reports(summary), trend(summary), _left_out(summary)]
+    sentences = [incomplete(summary), answer(summary), old_reports(summary), trend(summary)]
+    sentences += [trend_of_all(summary), _left_out(summary)]
     if summary.checklist.unused and len(summary.checklist.checks) > 1:
         sentences.append(something_open(summary))
     sentences += [*not_in_sums(summary), manual_checks(summary)]
@@ -93,10 +95,17 @@ def answer(summary: Summary) -> str:
         return f"{_nobody(summary)}No active password or access key to judge."
     limit = counted(summary.checklist.unused.limit_days or 0, "day") if summary.checklist.unused else ""
     return (
-        f"{unused[Status.FAIL]:,} of {counted(judged, 'active credential')} unused for {limit} or more"
+        f"{unused[Status.FAIL]:,} of {credentials_in_words(judged)} unused for {limit} or more"
         f"{_in_accounts(summary)}; "
         f"{not_checked:,} not checked; {unused[Status.PASS]:,} pass{_waived(unused)}."
     )
+
+
+def credentials_in_words(count: int) -> str:
+    """Return a number of credentials that `unused-credentials` judges, with its noun."""
+    if count == 1:
+        return "1 active password or access key of an IAM user"
+    return f"{count:,} active passwords and access keys of IAM users"
 
 
 def _in_accounts(summary: Summary) -> str:
@@ -147,40 +156,13 @@ def _judged(summary: Summary) -> pd.DataFrame:
     return summary.inputs[summary.inputs["judged"].astype(bool)]
 
 
-def trend(summary: Summary) -> str:
-    """Return in a sentence what changed since the snapshots before the judged ones; empty if there are none."""
-    table, checklist = summary.trend, summary.checklist
-    if table is None or not len(table):
-        return ""
-    ids = [checklist.checks[number].control.id for number in checklist.summed]
-    ids = [checklist.unused.control.id] if checklist.unused else ids
-    sums = {name: sum(summary.trends[control][name] for control in ids) for name in summary.trends[ids[0]]}
-    noun = "unused" if checklist.unused else "fail" if len(ids) == 1 else "failures"
-    accounts = len(table["account_id"].unique())
-    where = (
-        f"In the {accounts:,} of {counted(len(summary.accounts), 'account')} with an earlier snapshot: "
-        if accounts < len(summary.accounts)
-        else ""
-    )
-    days = sorted({f"{time:%Y-%m-%d}" for time in table["earlier_captured_at"].unique().to_pylist()})
-    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    # The answer counts at the reference date. The trend counts at capture times, so its numbers can differ.
-    differs = summary.settings.as_of is not None and table["captured_at"].unique().to_pylist() != [
-        summary.settings.as_of
-    ]
-    each = "; each judged at its own capture time" if differs else ""
-    unknown = f", {sums['undecided']:,} no longer checked" if sums["undecided"] else ""
-    before = f"{sums['open_before']:,} in the snapshot{'' if len(days) == 1 else 's'} before ({when}{each})"
-    return f"{where}{sums['open']:,} {noun} now, {before}: {sums['new']:,} new, {sums['fixed']:,} fixed{unknown}."
-
-
 def _left_out(summary: Summary) -> str:
     """Return which active credentials the answer does not count, and why."""
     left_out = []
     if later := summary.unused_later:
-        left_out.append(f"{counted(later, 'active credential')} created after the reference date")
+        left_out.append(f"{credentials_in_words(later)} created after the reference date")
     if doubtful := summary.in_doubt:
-        left_out.append(f"{counted(doubtful, 'active credential')} in reports whose order is not known")
+        left_out.append(f"{credentials_in_words(doubtful)} in reports whose order is not known")
     if rejected := int(summary.inputs["rejected"].sum()):
         left_out.append(counted(rejected, "rejected row"))
     return f"Not in these numbers: {', '.join(left_out)}." if left_out else ""
@@ -196,7 +178,7 @@ def _nobody(summary: Summary) -> str:
 def something_open(summary: Summary) -> str:
     """Return in a sentence how many IAM users, root users and accounts have an open check, over all controls."""
     checks, open_subjects = summary.checklist.checks, summary.open_subjects
-    controls = f"{counted(len(summary.checklist.controls), 'control')} judged:"
+    controls = f"{_controls_judged(summary)}:"
     if len(checks) == 1:
         counts = summary.by_control[0]
         controls = (
@@ -207,25 +189,46 @@ def something_open(summary: Summary) -> str:
     if not accounts:
         return f"{controls} nothing is open{_waived_findings(summary)}."
     sums = summary.open_by_kind
-    words = {"user": ("IAM user", ""), "root": ("root user", ""), "account": ("account", " as a whole")}
-    rows = {"user": summary.rows - summary.root_rows, "root": summary.root_rows}
-    subjects = [
-        f"{sums[kind]:,} of {counted(rows[kind], word)}" if kind in rows else f"{counted(sums[kind], word)}{more}"
-        for kind, (word, more) in words.items()
-        if kind in sums
-    ]
     times = ", counted once per snapshot" if summary.settings.every_snapshot else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
-    verb = "has" if sum(sums.values()) == 1 else "have"
     without_failure = int(open_subjects[Status.NOT_CHECKED.value].sum())
+    verb = "has" if sum(sums.values()) == 1 else "have"
     if not without_failure:
-        result = "an open failure"
+        result = "open checks"
     elif without_failure == sum(sums.values()):
-        result = "no failure, but something not checked"
+        result = "open checks, all of them not checked"
     else:
         lacks = "has" if without_failure == 1 else "have"
-        result = f"an open failure or something not checked ({without_failure:,} of them {lacks} no failure)"
-    return f"{controls} {in_words(subjects)}, in {where}, {verb} {result}{times}{_waived_findings(summary)}."
+        result = f"open checks ({without_failure:,} of these {lacks} only checks that are not checked)"
+    subjects = in_words(_subjects(summary))
+    return f"{controls} {subjects}, in {where}, {verb} {result}{times}{_waived_findings(summary)}."
+
+
+def _subjects(summary: Summary) -> list[str]:
+    """Return in words how many IAM users, root users and accounts have open checks, without those that have none."""
+    sums, accounts = summary.open_by_kind, len(summary.accounts)
+    users, roots = summary.rows - summary.root_rows, summary.root_rows
+    of_accounts = roots == accounts and not summary.settings.every_snapshot
+    words = {
+        "user": f"{{:,}} of {counted(users, 'IAM user')}",
+        "root": f"root of {{:,}} of {counted(accounts, 'account')}",
+        "account": "{:,} " + ("account" if sums.get("account") == 1 else "accounts") + " as a whole",
+    }
+    if not of_accounts:
+        words["root"] = f"{{:,}} of {counted(roots, 'root user')}"
+    elif accounts == 1:
+        words["root"] = "root"
+    return [text.format(sums[kind]) for kind, text in words.items() if kind in sums]
+
+
+def _controls_judged(summary: Summary) -> str:
+    """Return in words how many controls judged something, and which had nothing to judge."""
+    controls, pairs = summary.checklist.controls, zip(summary.checklist.checks, summary.by_control, strict=True)
+    judged = {check.control.id for check, counts in pairs if counts["judged"]}
+    others = [control for control in controls if control not in judged]
+    names = in_words(others) if len(others) < 3 else f"{len(others):,} others"
+    more = f" ({names} {'has' if len(others) == 1 else 'have'} nothing to judge)" if others else ""
+    return f"{counted(len(judged), 'control')} judged{more}"
 
 
 def not_checked_in(counts: Mapping[str, int]) -> int:
@@ -236,12 +239,26 @@ def not_checked_in(counts: Mapping[str, int]) -> int:
 def to_do_first(summary: Summary, most: int = 5) -> dict[int, int]:
     """Return the controls to look at first, by position, with the number of their failures that are not waived.
 
-    These are up to `most` controls: the most severe first, and the most frequent first within a severity.
+    These are at most `most` controls: the most severe first, and the most frequent first within a severity. The main
+    control `unused-credentials` is always one of them if it fails.
     """
-    checks, summed = summary.checklist.checks, summary.checklist.summed
-    failures = {at: summary.open_by_check[at][Status.FAIL] for at in summed if summary.open_by_check[at][Status.FAIL]}
-    order = sorted(failures, key=lambda at: (checks[at].severity.code, -failures[at]))
+    failures, checklist = _failures(summary), summary.checklist
+    order = sorted(failures, key=lambda at: (checklist.checks[at].severity.code, -failures[at]))
+    if checklist.unused and checklist.unused_position in order[most:]:
+        order = [*order[: most - 1], checklist.unused_position]
     return {at: failures[at] for at in order[:most]}
+
+
+def further_to_do(summary: Summary, most: int = 5) -> str:
+    """Return in words how many controls fail beside those of `to_do_first`; empty if none does."""
+    count = len(_failures(summary)) - most
+    return f"and {counted(count, 'more control')} that {'fails' if count == 1 else 'fail'}" if count > 0 else ""
+
+
+def _failures(summary: Summary) -> dict[int, int]:
+    """Return the number of failures that are not waived by position of the check, without zeros and repetitions."""
+    counts = {at: summary.open_by_check[at][Status.FAIL] for at in summary.checklist.summed}
+    return {at: count for at, count in counts.items() if count}
 
 
 def exit_reason(
@@ -254,10 +271,10 @@ def exit_reason(
     failing = [checks[position] for position in counting if summary.open_by_check[position][Status.FAIL]]
     if code != 1:
         sentence = exit_without_failures(summary, code, fail_on)
-        return f"{sentence.removesuffix('.')}; {_number_failing(failing)}." if failing else sentence
+        return f"{sentence.removesuffix('.')}; {_number_failing(failing, fail_on)}." if failing else sentence
     undecided = [checks[position] for position in counting if summary.undecided_of(position)]
     manual = [checks[position] for position in counting if strict and summary.by_control[position]["manual"]]
-    return exit_sentence(failing, undecided, manual, exit_zero=exit_zero)
+    return exit_sentence(failing, undecided, manual, fail_on=fail_on, exit_zero=exit_zero)
 
 
 def exit_without_failures(summary: WithIssues, code: int, fail_on: Severity = Severity.LOW) -> str:
@@ -267,12 +284,23 @@ def exit_without_failures(summary: WithIssues, code: int, fail_on: Severity = Se
         reason = "some input could not be read or judged" if rejected else "data issues, which --strict counts"
         reason = "reports of expected accounts are missing" if rejected == [_LACKING] else reason
         return f"Exit code 3: {reason}."
-    least = "" if fail_on is Severity.LOW else f" of severity {fail_on.value} or higher"
-    return f"Exit code 0: nothing{least} is open."
+    return f"Exit code 0: nothing{_at_least(fail_on)} is open."
+
+
+def _at_least(fail_on: Severity) -> str:
+    """Return in words which severities count; empty if all do."""
+    if fail_on is Severity.LOW:
+        return ""
+    return f" of severity {fail_on.value}{'' if fail_on is Severity.CRITICAL else ' or higher'}"
 
 
 def exit_sentence(
-    failing: Sequence[Check], undecided: Sequence[Check], manual: Sequence[Check] = (), *, exit_zero: bool = False
+    failing: Sequence[Check],
+    undecided: Sequence[Check],
+    manual: Sequence[Check] = (),
+    *,
+    fail_on: Severity = Severity.LOW,
+    exit_zero: bool = False,
 ) -> str:
     """Return in a sentence which controls cause the exit code 1; `exit_zero` turns it into 0.
 
@@ -281,7 +309,7 @@ def exit_sentence(
     """
     reasons = []
     if failing:
-        reasons.append(_failing(failing))
+        reasons.append(_failing(failing, fail_on))
     ids_so_far = _ids(failing)
     for checks, singular, plural in (
         (undecided, "is not fully checked", "are not fully checked"),
@@ -291,22 +319,22 @@ def exit_sentence(
         ids_so_far += ids
         if ids:
             words = singular if len(ids) == 1 else plural
-            reasons.append(f"{counted(len(ids), 'control')} {words} ({first_few(ids)})")
+            reasons.append(f"{counted(len(ids), 'control')}{_at_least(fail_on)} {words} ({first_few(ids)})")
     return exit_one("; ".join(reasons), exit_zero=exit_zero)
 
 
-def _failing(failing: Sequence[Check]) -> str:
+def _failing(failing: Sequence[Check], fail_on: Severity) -> str:
     """Return in words how many controls fail, and which of them are the most severe."""
     worst = min(failing, key=lambda check: list(Severity).index(check.severity))
     ids_of_worst = _ids([check for check in failing if check.severity is worst.severity])
     worst_in_words = f"{worst.control.id} is" if len(ids_of_worst) == 1 else f"{len(ids_of_worst):,} are"
-    return f"{_number_failing(failing)} ({worst_in_words} {worst.severity.value})"
+    return f"{_number_failing(failing, fail_on)} ({worst_in_words} {worst.severity.value})"
 
 
-def _number_failing(failing: Sequence[Check]) -> str:
-    """Return in words how many controls fail."""
+def _number_failing(failing: Sequence[Check], fail_on: Severity) -> str:
+    """Return in words how many controls fail, and of which severities if not all count."""
     count = len(_ids(failing))
-    return f"{counted(count, 'control')} {'fails' if count == 1 else 'fail'}"
+    return f"{counted(count, 'control')}{_at_least(fail_on)} {'fails' if count == 1 else 'fail'}"
 
 
 def exit_one(why: str, *, exit_zero: bool) -> str:
@@ -320,10 +348,12 @@ def _ids(checks: Sequence[Check]) -> list[str]:
 
 def _waived(counts: dict[str, int]) -> str:
     """Return the end of the answer on waived credentials; empty if none is waived."""
-    count = counts["waived"]
+    count, both = counts["waived"], counts[Status.FAIL] + counts[Status.NOT_CHECKED]
     if not count:
         return ""
-    return f"; {count:,} of those that fail or are not checked {'is' if count == 1 else 'are'} waived"
+    verb = "is" if counts["open"] == 1 else "are"
+    still_open = f" ({counts['open']:,} {verb} open)" if counts["open"] + count == both else ""
+    return f"; {count:,} of the {both:,} {'is' if count == 1 else 'are'} waived{still_open}"
 
 
 def _waived_findings(summary: Summary) -> str:
@@ -382,14 +412,31 @@ def own_limits(checks: Iterable[Check]) -> str:
 
 def scope(summary: Summary) -> str:
     """Return a line on the reference date, the accounts and the reports that were judged."""
-    judged, others = int(summary.inputs["judged"].sum()), summary.other_snapshots
-    reports = f"{judged:,} of {counted(len(summary.inputs), 'report')} judged"
-    empty = len(summary.inputs) - judged - others
-    not_judged = [counted(others, "other snapshot")] if others else []
-    not_judged += [f"{empty:,} without a readable row"] if empty else []
-    more = f" ({', '.join(not_judged)})" if not_judged else ""
     listed = f" {coverage_in_words(summary.coverage)}" if summary.coverage is not None else ""
-    return f"{reference(summary)}. {accounts_in_words(summary)}, {reports}{more}.{listed}"
+    return f"{reference(summary)}. {accounts_in_words(summary)}{_reports_in_words(summary)}.{listed}"
+
+
+def _reports_in_words(summary: Summary) -> str:
+    """Return how many reports were judged, whether these are the newest of each account, and how many were not."""
+    inputs, as_of = summary.inputs, summary.settings.as_of
+    judged = inputs[inputs["judged"].astype(bool)]
+    others, reports = summary.other_snapshots, counted(len(inputs), "report")
+    empty = len(inputs) - len(judged) - others
+    unreadable = f", {empty:,} {'has' if empty == 1 else 'have'} no readable row" if empty else ""
+    if not others:
+        return f", {len(judged):,} of {reports} judged{unreadable}"
+    accounts, times = judged["account_id"], inputs["captured_at"]
+    is_one_each = accounts.notna().all() and accounts.nunique() == len(accounts) == len(summary.accounts)
+    is_until = as_of is None or bool((judged["captured_at"] <= pd.Timestamp(as_of)).all())
+    is_newest = is_one_each and is_until and not summary.settings.every_snapshot and bool(times.notna().all())
+    is_older = is_newest and (as_of is None or bool((times <= pd.Timestamp(as_of)).all()))
+    noun = ("older one" if is_older else "other") + ("" if others == 1 else "s")
+    left = f"{others:,} {noun} {'is' if others == 1 else 'are'} not{unreadable}"
+    until = "" if is_older else " up to then"
+    if not is_newest:
+        return f"; {len(judged):,} of {reports} {'is' if len(judged) == 1 else 'are'} judged, {left}"
+    newest = f"its newest report{until}" if len(accounts) == 1 else f"the newest report{until} of each"
+    return f"; {newest} is judged ({len(judged):,} of {reports}), {left}"
 
 
 def unknown_age(summary: Summary) -> str:
@@ -424,12 +471,12 @@ def accounts_in_words(summary: Summary) -> str:
 def reference(summary: Summary) -> str:
     """Return in words the reference date, or the span of capture times at which reports were judged."""
     if summary.settings.as_of is not None:
-        return f"As of {spoken(summary.settings.as_of)}"
+        return f"Judged as of {spoken(summary.settings.as_of)}"
     instants = summary.reference_instants
     if not instants:
         return "Nothing judged"
     first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
-    return f"Each report as of its own capture time, {first if first == last else f'{first} to {last}'}"
+    return f"Each report is judged at its capture time ({first if first == last else f'{first} to {last}'})"
 
 
 def spoken(instant: datetime) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.evidence.answer import credentials_in_words
 from analyzer.evidence.coverage import Coverage, expected, missing
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def opening(summary: Summary) -> str:
         parts.append(counted(critical, "critical failure"))
     if summary.unused is not None:
         unused, judged = summary.unused[Status.FAIL], summary.unused["judged"]
-        parts.append(f"{unused:,} of {counted(judged, 'active credential')} unused")
+        parts.append(f"{unused:,} of {credentials_in_words(judged)} unused")
     return f"{'; '.join(parts)}{_change(summary)}."
 
 
@@ -52,10 +53,9 @@ def _change(summary: Summary) -> str:
     days = [f"{time:%Y-%m-%d}" for time in summary.trend["earlier_captured_at"].unique().to_pylist()]
     accounts = len(summary.trend["account_id"].unique())
     every = accounts == len(summary.accounts)
-    where = ", " if every else f". In the {counted(accounts, 'account')} with an earlier snapshot: "
-    now, before = counts["open"], counts["open_before"]
-    change = "unchanged at" if now == before else f"{'up' if now > before else 'down'} from {before:,} to"
-    return f"{where}{change} {now:,} since {min(days)}"
+    where = "" if every else f" in the {counted(accounts, 'account')} with an earlier snapshot"
+    when = f"on {days[0]}" if len(set(days)) == 1 else f"before ({min(days)} to {max(days)})"
+    return f". Unused credentials{where}: {counts['open_before']:,} {when}, {counts['open']:,} now"
 
 
 class Figure(NamedTuple):
@@ -124,7 +124,7 @@ def trend_by_control(summary: Summary) -> tuple[list[str], list[list[str | int]]
         "open_before": "failed before",
         "new": "new",
         "fixed": "fixed",
-        "undecided": "no longer checked",
+        "undecided": "undecided",
     }
     rows: list[list[str | int]] = [
         [control, *(counts[name] for name in columns)] for control, counts in summary.trends.items()

@@ -117,12 +117,14 @@ If `unused-credentials` was not judged, the first group has all open findings, a
 """
 MOST_SHOWN: Final = 10
 """The number of findings, or users, that are shown of a group."""
+MOST_IN_FULL: Final = 1_000
+"""The number of findings, or users, that are shown of a group where everything is asked for."""
 
 
 def notable(
-    tables: Tables, checklist: Checklist, due: tuple[Rank, Choice] | None = None
+    tables: Tables, checklist: Checklist, due: tuple[Rank, Choice] | None = None, most: int = MOST_SHOWN
 ) -> dict[str, tuple[pa.Table, int]]:
-    """Return for each group its worst findings, and the number of all its findings.
+    """Return for each group its worst findings, at most `most`, and the number of all its findings.
 
     `due` is the order and the choice of findings that come due (see `analyzer.evidence.due`).
 
@@ -155,7 +157,7 @@ def notable(
         **({GRAVE: (order, Choice(needs, is_grave))} if checklist.unused else {}),
         **({DUE: due} if due else {}),
     }
-    by_group = first_positions(tables, "findings", MOST_SHOWN, groups)
+    by_group = first_positions(tables, "findings", most, groups)
     worst = {
         group: (_rows_in_order(tables, "findings", positions), row_count)
         for group, (positions, row_count) in by_group.items()

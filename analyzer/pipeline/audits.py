@@ -21,7 +21,7 @@ from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import ISSUES, issues_table, to_arrow, to_pandas
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tally import joined, of_issues
-from analyzer.evidence.worst import notable
+from analyzer.evidence.worst import MOST_SHOWN, notable
 from analyzer.evidence.writer import put_tables
 from analyzer.judging.people import Lookup
 from analyzer.judging.waivers import describe_waivers
@@ -83,6 +83,7 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
     lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
     pseudonyms: Pseudonyms | None = None,
     with_worst: bool = True,
+    most_shown: int = MOST_SHOWN,
     with_due: bool = False,
     proof: Proof = NO_PROOF,
     progress: Progress = SILENT,
@@ -91,7 +92,8 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
 
     `organization` lists the expected accounts, `lists` the people with whom users are compared. With `pseudonyms`,
     these replace the names everywhere except in errors. `tables` are written with any formats. `notable` of the result
-    has the worst findings with `with_worst`, and those that will fail soon with `with_due`. `proof` signs the evidence.
+    has the `most_shown` worst findings with `with_worst`, and as many that will fail soon with `with_due`. `proof`
+    signs the evidence.
     Raises InputError if nothing can be judged, UsageError for outputs that need names, OutputError as `folders.check`.
     """
     proof.require_possible(output)
@@ -115,7 +117,8 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
             raise
         storage.remove(location, SPOOL)
         files = finish(evidence, manifested, location, formats, options, progress, proof)
-        worst, strangers = _shown(evidence, options.due_within if with_due else None) if with_worst else ({}, [])
+        days = options.due_within if with_due else None
+        worst, strangers = _shown(evidence, days, most_shown) if with_worst else ({}, [])
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, location)
         remove_unlisted(evidence)
         removed, moved = not_again(earlier, files), moved_to(evidence, output)
@@ -144,17 +147,20 @@ def _under(
     return shown, organization and organization_under(pseudonyms, organization), with_names
 
 
-def _shown(evidence: EvidenceSet, days: int | None) -> tuple[dict[str, tuple[pa.Table, int]], list[str]]:
+def _shown(evidence: EvidenceSet, days: int | None, most: int) -> tuple[dict[str, tuple[pa.Table, int]], list[str]]:
     """Return what the screen shows: the findings of `_notable`, and lines on leavers who match no user."""
-    return _notable(evidence, days), leavers_without_user(evidence)
+    return _notable(evidence, days, most), leavers_without_user(evidence)
 
 
-def _notable(evidence: EvidenceSet, days: int | None) -> dict[str, tuple[pa.Table, int]]:
-    """Return the worst findings and, if `days` is given, the checks that will fail within these days, by group."""
+def _notable(evidence: EvidenceSet, days: int | None, most: int) -> dict[str, tuple[pa.Table, int]]:
+    """Return the worst findings and, if `days` is given, the checks that will fail within these days, by group.
+
+    A group has at most `most` findings.
+    """
     checklist = evidence.settings.checklist
     if days is None or not due_by_check(evidence.summary, days):
-        return notable(evidence, checklist)
-    return notable(evidence, checklist, (soonest_first(), comes_due(checklist, days)))
+        return notable(evidence, checklist, most=most)
+    return notable(evidence, checklist, (soonest_first(), comes_due(checklist, days)), most)
 
 
 class Judged(NamedTuple):

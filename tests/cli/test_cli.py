@@ -130,7 +130,10 @@ def test_errors_say_what_where_and_what_to_do(tmp_path: Path, arguments: list[st
 
 def test_the_answer_on_the_terminal(tmp_path: Path) -> None:
     done = audit(tmp_path, FAILING + "\nbroken,row")
-    assert "1 of 2 active credentials unused for 45 days or more; 0 not checked; 1 pass." in done.stdout
+    assert (
+        "1 of 2 active passwords and access keys of IAM users unused for 45 days or more; 0 not checked; 1 pass."
+        in done.stdout
+    )
     assert "never used; created 2026-01-01, 303 days" in done.stdout
     assert "row not read" in done.stdout
     assert "2026-10-31.csv:5" in done.stdout

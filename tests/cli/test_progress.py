@@ -68,7 +68,7 @@ def test_the_program_shows_stages_and_takes_them_away(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", CONTENT)
     code, answer, told = run_on_terminal("audit", "2026-10-31.csv", "--format", "parquet", cwd=tmp_path)
     assert code == 1
-    assert "1 of 1 active credential unused" in answer
+    assert "1 of 1 active password or access key of an IAM user unused" in answer
     assert "\u2501" in told
     assert "error" not in told
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from tests.cli.terminal import run_on_terminal
 from tests.reports import csv_of, key, root, user, write
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_reports"
+OLD = "2020-01-01T00:00:00Z"
 PARQUET = ["--format", "parquet"]
 LONG = "a-name-as-long-as-a-user-of-an-account-may-have-it-64-characters"
 
@@ -135,6 +139,62 @@ def test_verbose_shows_all_that_is_left_out_otherwise(untidy: Path, tmp_path: Pa
     words = "root has an active access key"
     assert words in " ".join(whole.split())
     assert words not in " ".join(brief.split())
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_the_main_control_is_never_left_out_of_the_table(untidy: Path, tmp_path: Path, columns: int) -> None:
+    _, shown, _ = run_on_terminal("audit", untidy, "--all-controls", *PARQUET, cwd=tmp_path, columns=columns)
+    text = " ".join(shown.split())
+    rows = re.findall(r"^  ([a-z]+(?:-[a-z]+)+) +(?:[\d.]+|-) ", shown, re.MULTILINE)
+    assert rows[0] == "unused-credentials"
+    facts = json.loads(run("audit", untidy, "--all-controls", "--json", *PARQUET, cwd=tmp_path).stdout)
+    failing = {row["control"] for row in facts["by_control"] if row["fail"]}
+    hidden = re.search(r"(\d+) more controls? that fails? .*?not shown: --verbose lists them", text)
+    assert hidden is not None
+    assert int(hidden[1]) == len(failing - set(rows))
+    failures = {row["control"]: row["fail"] for row in facts["by_control"]}
+    least = min((failures[control] for control in rows[1:]), default=max(failures.values()))
+    assert all(failures[control] <= least for control in failing - set(rows))
+
+
+def test_severities_stand_in_the_table_where_there_is_room(tmp_path: Path) -> None:
+    command: list[str | Path] = ["audit", SAMPLES, *PARQUET]
+    wide, narrow = (run(*command, cwd=tmp_path, COLUMNS=columns).stdout for columns in ("120", "80"))
+    assert re.search(r"^ +in CIS 7\.0  severity  fail ", wide, re.MULTILINE)
+    assert re.search(r"^  root-mfa +2\.5 +critical +1 ", wide, re.MULTILINE)
+    assert re.search(r"^ +in CIS 7\.0  fail  not checked  pass  manual$", narrow, re.MULTILINE)
+    assert "failures in the 2 accounts with the most failures, of 6." in wide
+    notes = "Nothing to judge: additional-credentials. --all-controls judges 7 more controls; leaver-credentials needs"
+    assert notes in wide
+
+
+def test_lists_that_are_cut_name_a_command_that_lists_all(tmp_path: Path) -> None:
+    done = run("audit", SAMPLES, *PARQUET, "-o", "my out", cwd=tmp_path)
+    (title,) = re.findall(r"^Unused or not checked, worst first, \d+ of 17 \(all: (.*)\)$", done.stdout, re.MULTILINE)
+    assert title == "credreport show 'my out' --control unused-credentials"
+    (due,) = re.findall(r"3 unused-credentials \((credreport .*)\)\.$", done.stdout, re.MULTILINE)
+    for command, count in ((title, 17), (due, 3)):
+        listed = json.loads(run(*shlex.split(command)[1:], "--json", cwd=tmp_path).stdout)["findings"]
+        assert sum(row["status"] in {"fail", "not_checked"} or command == due for row in listed) == count
+    whole = run("audit", SAMPLES, *PARQUET, "--verbose", cwd=tmp_path).stdout
+    assert "Unused or not checked, worst first\n" in whole, "all 17, so that there is nothing to add"
+    part = whole.partition("Unused or not checked, worst first\n")[2].partition("\n\n")[0]
+    assert len(part.splitlines()) == 1 + 17
+
+
+def test_a_cut_list_of_critical_findings_names_its_command(untidy: Path, tmp_path: Path) -> None:
+    done = run("audit", untidy, "--as-of", "2026-11-24", *PARQUET, cwd=tmp_path)
+    title = r"^Critical and high, \d+ of \d+, worst first \(all: (.*)\)$"
+    assert re.findall(title, done.stdout, re.MULTILINE) == ["credreport show credreport-out --status fail,not_checked"]
+    without = run("audit", untidy, "--as-of", "2026-11-24", *PARQUET, "--tables", "users", cwd=tmp_path).stdout
+    assert "credreport show" not in without, "there is no table from which it could list them"
+
+
+def test_credentials_of_a_control_are_named_together(tmp_path: Path) -> None:
+    write(tmp_path / "2026-10-31.csv", csv_of(root(), user("anna", **key(rotated=OLD), **key(2, rotated=OLD))))
+    write(tmp_path / "leavers.csv", "user,last_day\nanna,2026-01-31\n")
+    done = run("audit", "2026-10-31.csv", *PARQUET, "--leavers", "leavers.csv", cwd=tmp_path)
+    assert "anna: leaver-credentials fail (access_key_1, access_key_2)\n" in done.stdout, done.stdout
 
 
 def test_each_user_stands_once_among_what_is_critical_or_high(tmp_path: Path) -> None:

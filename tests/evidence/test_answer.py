@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,15 @@ from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.controls.control import Severity
 from analyzer.controls.policy import parse_policy
 from analyzer.errors import UsageError
-from analyzer.evidence.answer import answer, exit_reason, headline, scope, something_open
+from analyzer.evidence.answer import (
+    answer,
+    exit_reason,
+    further_to_do,
+    headline,
+    scope,
+    something_open,
+    to_do_first,
+)
 from tests.cli.running import run
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, unused, user, write
 from tests.running import Audit, Settings, audit
@@ -79,7 +88,7 @@ def test_the_command_lists_stricter_readings_and_judges_them_with_all_controls(t
     assert "--all-controls judges 7 more controls" in told
     assert "mfa-every-user" not in told
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out", "--all-controls").stdout
-    assert "20 controls judged:" in told
+    assert re.search(r"(\d+) controls judged \(\d+ others have nothing to judge\):", told)
     assert "mfa-every-user (of console-mfa)" in " ".join(run("controls").stdout.split())
 
 
@@ -93,12 +102,12 @@ def test_what_was_made_after_the_reference_instant_is_counted(tmp_path: Path) ->
     ]
     found = judged(tmp_path, *rows, checklist=unused())
     assert headline(found) == [
-        "1 of 1 active credential unused for 45 days or more; 0 not checked; 0 pass.",
-        "Not in these numbers: 2 active credentials created after the reference date.",
+        "1 of 1 active password or access key of an IAM user unused for 45 days or more; 0 not checked; 0 pass.",
+        "Not in these numbers: 2 active passwords and access keys of IAM users created after the reference date.",
     ]
     found = judged(tmp_path, rows[1], checklist=unused())
     assert headline(found)[0] == "No active password or access key to judge."
-    assert "2 active credentials created after the reference date" in headline(found)[1]
+    assert "2 active passwords and access keys of IAM users created after the reference date" in headline(found)[1]
 
 
 def test_reports_in_unknown_order_are_not_in_the_count_on_top(tmp_path: Path) -> None:
@@ -108,10 +117,11 @@ def test_reports_in_unknown_order_are_not_in_the_count_on_top(tmp_path: Path) ->
     write(tmp_path / "in/2026-10-31/z.csv", csv_of(user("zoe", account="444455556666", **IDLE)))
     found = audit([str(tmp_path / "in")], Settings(unused(), as_of=AS_OF))
     assert found.exit_code == 3
+    one = "active password or access key of an IAM user"
     assert headline(found) == [
         "INCOMPLETE: 2 reports could not be put in order of time.",
-        "1 of 1 active credential unused for 45 days or more, in 1 of 2 accounts; 0 not checked; 0 pass.",
-        "Not in these numbers: 6 active credentials in reports whose order is not known.",
+        f"1 of 1 {one} unused for 45 days or more, in 1 of 2 accounts; 0 not checked; 0 pass.",
+        "Not in these numbers: 6 active passwords and access keys of IAM users in reports whose order is not known.",
     ]
     told = run("audit", tmp_path / "in", "--as-of", "2026-10-31", "--format", "parquet", "-o", tmp_path / "out").stdout
     assert "access keys: 1 judged (1 fail), 6 order unknown" in told
@@ -128,8 +138,8 @@ def test_an_account_in_order_says_so(tmp_path: Path) -> None:
     found = judged(tmp_path, ROOT, user("a", **IN_ORDER))
     assert (found.exit_code, exit_reason(found)) == (0, "Exit code 0: nothing is open.")
     assert headline(found) == [
-        "0 of 1 active credential unused for 45 days or more; 0 not checked; 1 pass.",
-        "13 controls judged: nothing is open.",
+        "0 of 1 active password or access key of an IAM user unused for 45 days or more; 0 not checked; 1 pass.",
+        "7 controls judged (6 others have nothing to judge): nothing is open.",
         "1 manual check: root-hardware-mfa in 1 account.",
     ]
     assert exit_reason(found, strict=True) == (
@@ -175,16 +185,57 @@ def test_the_exit_code_is_explained(tmp_path: Path) -> None:
     assert "(2 are critical)" in exit_reason(found)
     assert exit_reason(found, exit_zero=True).startswith("Exit code 0 because of --exit-zero, otherwise 1: ")
     found = judged(tmp_path, ROOT, user("a", **IDLE))
-    assert (
-        exit_reason(found, fail_on=Severity.CRITICAL) == "Exit code 0: nothing of severity critical or higher is open."
-    )
+    assert exit_reason(found, fail_on=Severity.CRITICAL) == "Exit code 0: nothing of severity critical is open."
 
 
 def test_snapshots_that_are_not_judged_are_a_part_of_the_scope(tmp_path: Path) -> None:
     for day in ("2026-08-31", "2026-09-30", "2026-10-31"):
         write(tmp_path / f"in/{day}/{ACCOUNT}.csv", csv_of(user("a", **IDLE)))
     found = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
-    assert "1 of 3 reports judged (2 other snapshots)." in scope(found)
+    assert "; its newest report is judged (1 of 3 reports), 2 older ones are not." in scope(found)
+
+
+def test_with_a_reference_date_newer_reports_are_others(tmp_path: Path) -> None:
+    for day in ("2026-08-31", "2026-09-30", "2026-10-31"):
+        write(tmp_path / f"in/{day}/{ACCOUNT}.csv", csv_of(user("a", **IDLE)))
+    as_of = datetime(2026, 9, 30, 23, 59, 59, 999999, UTC)
+    assert scope(audit([str(tmp_path / "in")], Settings(as_of=as_of))) == (
+        "Judged as of the end of 2026-09-30, UTC. "
+        "1 account; its newest report up to then is judged (1 of 3 reports), 2 others are not."
+    )
+    every = scope(audit([str(tmp_path / "in")], Settings(every_snapshot=True)))
+    assert every.endswith("1 account, 3 of 3 reports judged.")
+    assert every.startswith("Each report is judged at its capture time (2026-08-31 to 2026-10-31). ")
+
+
+def test_the_severities_that_count_are_named(tmp_path: Path) -> None:
+    found = judged(tmp_path, ROOT | {"mfa_active": "false"}, user("a", **IDLE))
+    assert exit_reason(found).startswith("Exit code 1: 4 controls fail (")
+    high = "Exit code 1: 2 controls of severity high or higher fail (2 are critical)."
+    assert exit_reason(found, fail_on=Severity.HIGH) == high
+    critical = "Exit code 1: 2 controls of severity critical fail (2 are critical)."
+    assert exit_reason(found, fail_on=Severity.CRITICAL) == critical
+
+
+def test_the_waived_are_a_part_of_those_that_are_not_in_order(tmp_path: Path) -> None:
+    waiver = 'user = "a"\ncontrol = "unused-credentials"\nexpires = 2027-01-31\nreason = "x"\nowner = "y"\n'
+    policy = parse_policy("p.toml", f"[waivers.w]\n{waiver}".encode())
+    rows = [user("a", **IDLE), user("b", **IDLE), user("c", **IDLE)]
+    found = judged(tmp_path, *rows, checklist=make_checklist(policy=policy, controls=["unused-credentials"]))
+    assert answer(found).endswith("; 0 not checked; 0 pass; 1 of the 3 is waived (2 are open).")
+
+
+def test_the_main_control_is_always_among_what_to_do_first(tmp_path: Path) -> None:
+    bad_root = ROOT | {"mfa_active": "false", "access_key_1_active": "true", "password_last_used": NEW}
+    found = judged(tmp_path, bad_root, user("a", **IDLE | password(changed=OLD) | {"mfa_active": "false"}))
+    controls = [found.checklist.checks[position].control.id for position in to_do_first(found)]
+    assert len(controls) == 5
+    assert "unused-credentials" in controls
+    failing = sum(found.open_by_check[position]["fail"] > 0 for position in found.checklist.summed)
+    assert failing > 6
+    assert further_to_do(found) == f"and {failing - 5} more controls that fail"
+    assert further_to_do(found, failing - 1) == "and 1 more control that fails"
+    assert further_to_do(found, failing) == ""
 
 
 # --- users, not findings ---------------------------------------------------------------------------------------------
@@ -248,16 +299,16 @@ def test_accounts_without_a_row_of_root_are_counted_as_a_whole(tmp_path: Path) -
     write(tmp_path / "in/2026-10-31/123456789012.csv", csv_of(root("123456789012", access_key_1_active="true")))
     found = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
     assert (
-        "13 controls judged: 2 of 2 IAM users, 1 of 1 root user and 2 accounts as a whole, in 3 of 3 accounts,"
-        in something_open(found)
+        something_open(found)
+        == "7 controls judged (6 others have nothing to judge): 2 of 2 IAM users, 1 of 1 root user and 2 accounts as a "
+        "whole, in 3 of 3 accounts, have open checks (2 of these have only checks that are not checked)."
     )
 
 
 def test_without_the_main_control_the_answer_is_about_users(tmp_path: Path) -> None:
     found = judged(tmp_path, user("a", **IDLE), checklist=make_checklist(controls=["access-key-rotation"]))
     assert answer(found) == (
-        "access-key-rotation: 1 of 1 fail; 0 not checked; 0 pass; "
-        "1 of 1 IAM user, in 1 of 1 account, has an open failure."
+        "access-key-rotation: 1 of 1 fail; 0 not checked; 0 pass; 1 of 1 IAM user, in 1 of 1 account, has open checks."
     )
     assert headline(found) == [answer(found)]
     assert isinstance(found.open_subjects, pd.DataFrame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.cli.running import run
 from tests.rendering.pdf.reading import text_of
-from tests.reports import csv_of, key, root, user, write
+from tests.reports import csv_of, key, password, root, user, write
 from tests.test_numbers_agree import Page, below, summary_of
 
 if TYPE_CHECKING:
@@ -100,6 +101,18 @@ def test_what_comes_first_names_the_accounts_with_the_most_failures(few: Made) -
     assert f"medium unused-credentials 19 {accounts} " in few.pdf
     row = below(few.book, "What to do first")["unused-credentials"]
     assert row[:3] == ("medium", 19, accounts)
+
+
+def test_what_comes_first_counts_the_controls_that_it_leaves_out(tmp_path: Path) -> None:
+    bad = {"mfa_active": "false", "access_key_1_active": "true", "password_last_used": "2026-10-30T00:00:00Z"}
+    rows = [root(**bad), user("a", **key(rotated="2020-01-01T00:00:00Z"), **password(changed="2020-01-01T00:00:00Z"))]
+    write(tmp_path / "in/2026-10-31/111122223333.csv", csv_of(*rows))
+    outputs = made(tmp_path)
+    shown = list(below(outputs.book, "What to do first"))[1:]
+    (words,) = re.findall(r"and (\d+) more controls that fail", outputs.page.text)
+    assert "unused-credentials (medium): 2 failures in 111122223333. " in outputs.page.text
+    assert f"and {words} more controls that fail" in outputs.pdf
+    assert f"and {words} more controls that fail" in shown
 
 
 def test_the_pdf_lists_each_unused_credential_and_each_input(few: Made) -> None:

@@ -20,7 +20,6 @@ from analyzer.cli.options import (
     Showing,
     Snapshots,
     Strict,
-    Verbose,
 )
 from analyzer.errors import UsageError
 from analyzer.pipeline import options, values
@@ -46,7 +45,14 @@ class AuditShowing(Showing):
         bool, typer.Option("--json-all", help="Like --json, but with every check. --json has only the failures.")
     ] = False
 
-    verbose: Verbose = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            help="Print all controls, and all entries of each list (at most 1,000). Without this option, only what "
+            "fits on one screen is printed.",
+        ),
+    ] = False
     due_within: Annotated[
         int | None,
         typer.Option(
@@ -151,10 +157,10 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     \b
     Examples:
       credreport audit reports/
-      credreport audit reports/ --as-of 2026-10-31 -o evidence
+      credreport audit reports/ --as-of 2026-10-31 -o credreport-out
       credreport audit reports/ --benchmark cis-5.0 --policy policy.toml
       aws iam get-credential-report | credreport audit - --format parquet
-      credreport audit s3://reports --engine dask --format parquet -o s3://evidence
+      credreport audit s3://reports --engine dask --format parquet -o s3://reports-out
     """  # noqa: D301 - \b keeps the examples' lines
     formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
     where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
@@ -162,6 +168,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
 
     with working("audit", formats, shown=showing.progress) as (bars, beside):
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas, after the helper has started
+        from analyzer.evidence.worst import MOST_IN_FULL, MOST_SHOWN  # noqa: PLC0415
 
         judged = options.judged(snapshots, comparing, judging)
         workbook = evidence.workbook(judged["organization"])
@@ -175,6 +182,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             **judged,
             pseudonyms=evidence.key(paths, quiet=showing.quiet),
             with_worst=showing.progress,
+            most_shown=MOST_IN_FULL if showing.verbose else MOST_SHOWN,
             with_due=showing.lists_due,
             proof=evidence.proof(),
             progress=bars,

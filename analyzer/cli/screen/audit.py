@@ -13,6 +13,7 @@ from analyzer.cli.screen.common import (
     print_line,
     print_note,
     print_table,
+    show_command,
     show_files,
     show_issues,
     show_removed,
@@ -23,7 +24,6 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_by_user, show_due, show_findings, show_in_lines
 from analyzer.cli.screen.requirements import show_requirements
-from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.answer import (
     answer,
@@ -39,7 +39,7 @@ from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.people import comparisons_in_words, passes_of_leavers
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.worst import DUE, GRAVE, MOST_SHOWN, UNUSED
+from analyzer.evidence.worst import DUE, GRAVE, MOST_IN_FULL, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
 
@@ -74,7 +74,7 @@ class _Share(NamedTuple):
     most: int
     controls: int
     in_full: bool = True
-    """Whether credentials are counted by kind, and messages about input that was not read are shown in full."""
+    """Whether credentials are counted by kind, and notes and messages are shown in full."""
     grave: int = MOST_SHOWN
     """How many users with open critical and high findings are shown: all other lists are shortened first."""
 
@@ -86,14 +86,16 @@ class _Due(NamedTuple):
     is_listed: bool
 
 
-_EVERYTHING: Final = _Share(MOST_SHOWN, 1_000)
+_EVERYTHING: Final = _Share(MOST_IN_FULL, 1_000, grave=MOST_IN_FULL)
+_OPEN: Final = "--status fail,not_checked"
+"""The options of `credreport show` that choose open checks, those that are waived too."""
 
 
 def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due: bool, verbose: bool) -> None:
     """Print the controls, the worst findings, data issues, the answer and where the files are.
 
-    Lists are shortened until everything fits on one screen, that of critical and high findings last. With `verbose`, up
-    to `MOST_SHOWN` entries are shown.
+    Lists are shortened until everything fits on one screen, that of critical and high findings last. With `verbose`,
+    all controls and at most `MOST_IN_FULL` entries of each list are shown.
     Checks that will fail within `days_ahead` are counted, or listed if `lists_due`.
     """
     console = open_console()
@@ -125,7 +127,7 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
         _show_controls(console, audit, share)
     _show_worst(console, run, share, verbose=verbose)
     if due.is_listed:
-        _show_due(console, run, MOST_SHOWN, due.days)
+        _show_due(console, run, MOST_IN_FULL if verbose else MOST_SHOWN, due.days)
     _show_waivers(console, run, share.most)
     show_issues(console, audit, run.issues, None if verbose else share.most, in_full=share.in_full)
     if verbose:
@@ -153,7 +155,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
     for line in run.strangers:
         print_line(console, f"  {line}", hang=4)
     if not due.is_listed and due_by_check(audit, due.days):
-        print_line(console, f"{due_in_words(audit, due.days)} (list them: --due-within {due.days}).")
+        print_line(console, f"{due_in_words(audit, due.days)}{_listed_by(run, f'--due-within {due.days}')}.")
     for line in [] if run.carried is None else run.carried.lines:
         print_line(console, line)
     print_line(console, ending.reason(audit))
@@ -193,19 +195,21 @@ def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
 def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
     """Print the outcomes of each control, and its failures in as many accounts as fit.
 
-    Controls with nothing open are only named. If `share` has no room for all others, the least severe are only counted.
+    Controls with nothing open are only named. If `share` has no room for all others, those with the fewest failures are
+    only counted; `unused-credentials` is always shown.
     """
     checks, counts = range(len(audit.checklist.checks)), audit.by_control
     is_open = [number for number in checks if any(counts[number][name] for name in ("open", "waived", "manual"))]
-    severities = list(Severity)
 
-    def most_severe_first(number: int) -> tuple[int, int]:
-        return severities.index(audit.checklist.checks[number].severity), -counts[number][Status.FAIL]
+    def most_failures_first(number: int) -> tuple[bool, int, int]:
+        is_main = number == audit.checklist.unused_position
+        return not is_main, -counts[number][Status.FAIL], audit.checklist.checks[number].severity.code
 
-    shown = sorted(sorted(is_open, key=most_severe_first)[: share.controls])
+    shown = sorted(sorted(is_open, key=most_failures_first)[: share.controls])
     if share is _EVERYTHING:
         shown = list(checks)
-    room = console.width - width_of(console, _controls(audit, shown, []))
+    with_severity = width_of(console, _controls(audit, shown, [], with_severity=True)) <= console.width
+    room = console.width - width_of(console, _controls(audit, shown, [], with_severity=with_severity))
     if room < 0:
         _show_controls_in_lines(console, audit, shown)
     elif shown:
@@ -213,34 +217,56 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
         accounts = [str(account) for account in failing.columns[: room // _ACCOUNT]]
         if len(accounts) == 1 < failing.shape[1]:  # one account of many is of little use
             accounts = []
-        print_table(console, _controls(audit, shown, accounts))
+        print_table(console, _controls(audit, shown, accounts, with_severity=with_severity))
         if accounts:
-            columns_in_words = f"{len(accounts)} of {failing.shape[1]:,} accounts, those with most failures first"
+            columns_in_words = f"the {len(accounts)} accounts with the most failures, of {failing.shape[1]:,}"
             columns_in_words = "each account" if len(accounts) == failing.shape[1] else columns_in_words
             waived = "; waived failures are not counted" if audit.totals["waived"] else ""
             print_note(console, f"Columns on the right: failures in {columns_in_words}{waived}.")
-    not_shown = [number for number in checks if number not in shown and number not in is_open]
-    passing = [audit.checklist.checks[number].control.id for number in not_shown if counts[number]["judged"]]
-    nothing_judged = [audit.checklist.checks[number].control.id for number in not_shown if not counts[number]["judged"]]
-    further = len(is_open) - len([number for number in shown if number in is_open])
-    sentences = [f"{counted(further, 'more control')} not shown"] if further else []
-    groups = (("all pass", passing), ("nothing to judge", nothing_judged))
-    sentences += [f"{text}: {', '.join(dict.fromkeys(ids))}" for text, ids in groups if ids]
-    if further_controls := audit.checklist.not_asked_for:
-        sentences.append(f"--all-controls judges {counted(len(further_controls), 'more control')}")
-    if sentences:
-        words = "; ".join(sentences)
-        print_note(console, f"{words[0].upper()}{words[1:]}.")
-    if own := own_limits(audit.checklist.checks[number] for number in shown):
-        print_note(console, own)
+    hidden = [number for number in is_open if number not in shown]
+    for note in _notes_on_controls(audit, shown, hidden, in_full=share.in_full):
+        print_note(console, note)
 
 
-def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
+def _notes_on_controls(audit: Summary, shown: list[int], hidden: list[int], *, in_full: bool) -> list[str]:
+    """Return the notes below the table: controls that are not shown or not judged, and limits of credreport.
+
+    `hidden` are the positions of checks that are open and were left out for want of room. Only with `in_full`, there
+    are notes on other controls.
+    """
+    checks, counts = audit.checklist.checks, audit.by_control
+    failing = [number for number in hidden if counts[number][Status.FAIL]]
+    others = len(hidden) - len(failing)
+    parts = [f"{counted(len(failing), 'more control')} that {_fail(len(failing))}"] if failing else []
+    parts += [f"{counted(others, 'more control')} without a failure"] if others else []
+    verb = "is" if len(hidden) == 1 else "are"
+    sentences = [f"{' and '.join(parts)} {verb} not shown: --verbose lists them"] if hidden else []
+    if not in_full:
+        return [f"{sentence}." for sentence in sentences]
+    rest = [number for number in range(len(checks)) if number not in {*shown, *hidden}]
+    for text, is_judged in (("All pass", True), ("Nothing to judge", False)):
+        ids = [checks[number].control.id for number in rest if bool(counts[number]["judged"]) is is_judged]
+        sentences += [f"{text}: {', '.join(dict.fromkeys(ids))}"] if ids else []
+    further = audit.checklist.not_asked_for
+    not_judged = [f"--all-controls judges {counted(len(further), 'more control')}"] if further else []
+    not_judged += [f"{control.id} needs {control.needs}" for control in audit.checklist.lacking_a_list]
+    sentences += ["; ".join(not_judged)] if not_judged else []
+    own = own_limits(checks[number] for number in shown)
+    return [*([f"{'. '.join(sentences)}."] if sentences else []), *([own] if own else [])]
+
+
+def _fail(count: int) -> str:
+    return "fails" if count == 1 else "fail"
+
+
+def _controls(audit: Summary, shown: list[int], accounts: list[str], *, with_severity: bool) -> Table:
     """Return a table with a row for each of the checks `shown`: outcomes, and failures in each of `accounts`."""
     checklist = audit.checklist
     more = [name for name in ("manual", "waived") if audit.totals[name]]
     names = (*_STATUSES, *more, *accounts)
-    table = new_table(left=("", checklist.numbers_of.heading), numbers=names)
+    framework = checklist.numbers_of
+    number_head = framework.heading if framework.parts else f"in {framework.heading}"
+    table = new_table(left=("", number_head, *(["severity"] if with_severity else [])), numbers=names)
     failing = audit.open_matrix[Status.FAIL][accounts].to_numpy().tolist()
     for number in shown:
         check, counts, by_account = checklist.checks[number], audit.by_control[number], failing[number]
@@ -249,7 +275,9 @@ def _controls(audit: Summary, shown: list[int], accounts: list[str]) -> Table:
             *(count_cell(counts[name]) for name in more),
             *(count_cell(count, STYLES[Status.FAIL]) for count in by_account),
         ]
-        table.add_row(check.control.id, _number(check, checklist), *(cells if counts["judged"] else ["-"] * len(names)))
+        severity = [check.severity.value] if with_severity else []
+        numbers = cells if counts["judged"] else ["-"] * len(names)
+        table.add_row(check.control.id, _number(check, checklist), *severity, *numbers)
     return table
 
 
@@ -283,13 +311,28 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
         failing = run.summary.open_by_check[checklist.unused_position][Status.FAIL]
         title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
+    is_main = by_control is False and several
+    options = f"--control {checklist.unused.control.id}" if is_main and checklist.unused else _OPEN
+    whole = show_command(run, options) if _has_findings(run) else ""
     (show_findings if verbose else show_in_lines)(
-        console, title, (findings.head(share.most), count), control=by_control
+        console, title, (findings.head(share.most), count), control=by_control, whole=whole
     )
     if GRAVE in worst:
         every_snapshot = run.summary.settings.every_snapshot
         grave = (worst[GRAVE][0], run.summary.grave_subjects)
-        show_by_user(console, "Critical and high", grave, share.grave, verbose=verbose, by_capture=every_snapshot)
+        whole = show_command(run, _OPEN) if _has_findings(run) else ""
+        most = share.grave
+        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every_snapshot, whole=whole)
+
+
+def _has_findings(run: Run[Summary]) -> bool:
+    """Whether the evidence set has the table from which `credreport show` lists checks."""
+    return run.evidence is not None and "findings" in run.evidence.files
+
+
+def _listed_by(run: Run[Summary], options: str) -> str:
+    """Return in brackets the command that lists checks; empty if the set has no table of findings."""
+    return f" ({show_command(run, options)})" if _has_findings(run) else ""
 
 
 def _frame(audit: Summary, rows: pa.Table) -> pd.DataFrame:
@@ -303,7 +346,7 @@ def _show_due(console: Console, run: Run[Summary], most: int, days: int) -> None
     if DUE in run.notable:
         rows, count = run.notable[DUE]
         show_due(console, (_frame(run.summary, rows).head(most), count), days)
-        print_hidden_count(console, most, count, f"credreport show {run.folder} --due-within {days}")
+        print_hidden_count(console, most, count, show_command(run, f"--due-within {days}"))
     elif not run.summary.settings.every_snapshot:
         console.print()
         print_line(console, f"{due_in_words(run.summary, days)}.")

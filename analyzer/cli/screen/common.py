@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 import textwrap
 from io import StringIO
 from typing import IO, TYPE_CHECKING, Final, TypeVar
@@ -144,6 +146,13 @@ def print_hidden_count(console: Console, shown: int, count: int, where: str, nou
     """Print how many of `count` entries were not shown, and where to find them. Print nothing if all were shown."""
     if count > shown:
         print_line(console, f"  and {count - shown:,} more{noun}: {where}", "dim")
+
+
+def show_command(written: WrittenFiles, options: str) -> str:
+    """Return the command that lists checks of an evidence set, as it can be typed; `options` choose the checks."""
+    folder = str(written.folder).rstrip("/")
+    quoted = subprocess.list2cmdline([folder]) if os.name == "nt" else shlex.quote(folder)
+    return printable(f"credreport show {quoted} {options}")
 
 
 def new_table(*, numbers: Iterable[str] = (), left: Iterable[str] = ("",)) -> Table:

@@ -9,7 +9,16 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import RequirementStatus, Status, counted
 from analyzer.evidence.account_labels import AccountLabels
-from analyzer.evidence.answer import exit_reason, headline, incomplete, not_checked_in, scope, to_do_first, unknown_age
+from analyzer.evidence.answer import (
+    exit_reason,
+    further_to_do,
+    headline,
+    incomplete,
+    not_checked_in,
+    scope,
+    to_do_first,
+    unknown_age,
+)
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import figures, opening
@@ -59,6 +68,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         "scope": " ".join(filter(None, [scope(summary), *summary.settings.names_in_words, unknown_age(summary)])),
         "figures": _figures(summary),
         "first": _first(summary),
+        "further": further_to_do(summary),
         "grid": _grid(summary),
         "bars": _bars(summary),
         "notes": _notes(summary),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, RequirementStatus, Status, counted
 from analyzer.evidence.answer import (
+    further_to_do,
     headline,
     incomplete,
     not_checked_in,
@@ -91,7 +92,8 @@ def _first(summary: Summary) -> Part | None:
         for position, fails in to_do_first(summary).items()
     ]
     heads = ("severity", "control", "open failures", "accounts", "remediation")
-    return Part("What to do first", heads, rows, (0, 0, 0, 2, 5)) if rows else None
+    texts = [further] if (further := further_to_do(summary)) else []
+    return Part("What to do first", heads, rows, (0, 0, 0, 2, 5), texts) if rows else None
 
 
 def _failures(evidence: EvidenceSet) -> Part | None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, REQUIREMENT_STATUS_IN_WORDS, Outcome, RequirementStatus, Status
-from analyzer.evidence.answer import not_checked_in, to_do_first
+from analyzer.evidence.answer import further_to_do, not_checked_in, to_do_first
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
@@ -251,6 +251,8 @@ def what_to_do_first(page: Page, summary: Summary, shown: Shown) -> None:
         ]
         for position, fails in to_do_first(summary).items()
     ]
+    if further := further_to_do(summary):
+        rows.append([Merged(further, page.last), *[""] * page.last])
     if rows:
         header = ["control", "severity", "open failures", "accounts", "", "remediation", *[""] * (page.last - 5)]
         page.table("What to do first: the most severe controls that fail", header, rows)

@@ -1,0 +1,60 @@
+"""What changed since the snapshots before the judged ones, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analyzer.controls.vocabulary import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analyzer.evidence.summary import Summary
+
+
+def trend(summary: Summary) -> str:
+    """Return in a sentence what changed since the snapshots before the judged ones; empty if there are none."""
+    table, checklist = summary.trend, summary.checklist
+    if table is None or not len(table):
+        return ""
+    ids = [checklist.checks[number].control.id for number in checklist.summed]
+    ids = [checklist.unused.control.id] if checklist.unused else ids
+    sums = {name: sum(summary.trends[control][name] for control in ids) for name in summary.trends[ids[0]]}
+    noun = "unused" if checklist.unused else "fail" if len(ids) == 1 else "failures"
+    accounts = len(table["account_id"].unique())
+    where = (
+        f"In the {accounts:,} of {counted(len(summary.accounts), 'account')} with an earlier snapshot: "
+        if accounts < len(summary.accounts)
+        else ""
+    )
+    days = sorted({f"{time:%Y-%m-%d}" for time in table["earlier_captured_at"].unique().to_pylist()})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    # The answer counts at the reference date. The trend counts at capture times, so its numbers can differ.
+    differs = summary.settings.as_of is not None and table["captured_at"].unique().to_pylist() != [
+        summary.settings.as_of
+    ]
+    each = "; each judged at its own capture time" if differs else ""
+    before = f"{sums['open_before']:,} in the snapshot{'' if len(days) == 1 else 's'} before ({when}{each})"
+    return f"{where}{sums['open']:,} {noun} now, {before}: {_changes(sums)}."
+
+
+def trend_of_all(summary: Summary) -> str:
+    """Return the trend of all controls in a sentence; empty if `trend` is already about all, or if there is none.
+
+    Stricter readings of other controls are not added, so that no failure counts twice.
+    """
+    table, checklist = summary.trend, summary.checklist
+    if table is None or not len(table) or checklist.unused is None or len(checklist.summed) == 1:
+        return ""
+    rows = [summary.trends[checklist.checks[number].control.id] for number in checklist.summed]
+    sums = {name: sum(row[name] for row in rows) for name in rows[0]}
+    accounts = len(table["account_id"].unique())
+    where = f" in {'this account' if accounts == 1 else 'these accounts'}" if accounts < len(summary.accounts) else ""
+    now = counted(sums["open"], "failure")
+    return f"All controls{where}: {now} now, {sums['open_before']:,} before: {_changes(sums)}."
+
+
+def _changes(sums: Mapping[str, int]) -> str:
+    """Return in words how many failures are new, fixed and, if there are any, undecided."""
+    undecided = f", {sums['undecided']:,} undecided" if sums["undecided"] else ""
+    return f"{sums['new']:,} new, {sums['fixed']:,} fixed{undecided}"
