@@ -191,7 +191,7 @@ def _controls(summary: Summary) -> Part:
         check, counts = summary.checklist.checks[position], summary.by_control[position]
         numbers = [counts["fail"], not_checked_in(counts), counts["manual"], counts["pass"]]
         rows.append([check.severity.value, check.control.id, check.title, *numbers, counts["waived"]])
-    heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", "waived")
+    heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", waivers.OF_THESE)
     return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))
 
 
@@ -209,7 +209,8 @@ def _accounts(summary: Summary) -> Part | None:
     counts, labels = without_manual(summary), labels_of(summary.coverage)
     if len(counts) < 2:
         return None
-    heads = {"fail": "fail", "not_checked": "not checked", "manual": "manual check", "pass": "pass", "waived": "waived"}
+    heads = {"fail": "fail", "not_checked": "not checked", "manual": "manual check", "pass": "pass"}
+    heads["waived"] = waivers.OF_THESE
     names = [name for name in heads if name != "manual" or summary.totals[name]]
     shown = counts.head(_MOST_ACCOUNTS)
     rows: list[list[str | int]] = [
