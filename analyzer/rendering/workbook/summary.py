@@ -14,6 +14,7 @@ from analyzer.reading.issues import CODES
 from analyzer.rendering.workbook import live, totals
 from analyzer.rendering.workbook.accounts import SHEET as ACCOUNTS
 from analyzer.rendering.workbook.accounts import sums_of_accounts
+from analyzer.rendering.workbook.exceptions import undecided_in_words
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
 from analyzer.rendering.workbook.page import Page
 
@@ -83,7 +84,10 @@ def _answer(page: Page, summary: Summary) -> None:
         if part and part.shared
         else ""
     )
-    for text in filter(None, (shared, scope(summary), *summary.settings.names_in_words, unknown_age(summary))):
+    undecided = undecided_in_words(summary)
+    not_noted = f"Not among the exceptions noted: {undecided}" if undecided else ""
+    settings = (scope(summary), *summary.settings.names_in_words, unknown_age(summary))
+    for text in filter(None, (shared, not_noted, *settings)):
         page.line(text, page.book.styles.wrapped, _LINE_WIDTH)
     page.row += 1
 
