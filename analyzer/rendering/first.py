@@ -25,3 +25,9 @@ def accounts_failing(summary: Summary, position: int) -> str:
     return first_few(
         [f"{account} {names[account]}" if names.get(account) else account for account in accounts], most=_MOST
     )
+
+
+def reason_alone(exit_reason: str) -> str:
+    """Return the reason for an exit code without the code, which means nothing to readers of a page or a workbook."""
+    reason = exit_reason.partition(": ")[2] or exit_reason
+    return f"{reason[:1].upper()}{reason[1:]}"

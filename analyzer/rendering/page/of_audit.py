@@ -17,7 +17,7 @@ from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
-from analyzer.rendering.first import accounts_failing
+from analyzer.rendering.first import accounts_failing, reason_alone
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.grid import grid_of, number_of
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
@@ -33,12 +33,12 @@ MOST_ROWS: Final = 100_000
 _MOST_ISSUES: Final = 10_000
 _FINDINGS: Final = (
     *("status", "severity", "control", "requirement", "account_id", "account_name", "account_owner", "user"),
-    *("credential", "message", "source", "line"),
+    *("credential", "message", "source"),
 )
 _FINDING_FILTERS: Final = ("status", "severity", "control", "account_id", "account_owner", "waiver", "reason")
 _USERS: Final = (
     *("account_id", "account_name", "account_owner", "user", "open", "severity", "open_controls", "last_activity"),
-    *("source", "line"),
+    "source",
 )
 
 
@@ -88,7 +88,7 @@ def _lines(summary: Summary, due_within: int) -> list[str]:
     lines += comparisons_in_words(summary)
     if due_by_check(summary, due_within):
         lines.append(f"{due_in_words(summary, due_within)}.")
-    return [*lines, exit_reason(summary)]
+    return [*lines, reason_alone(exit_reason(summary))]
 
 
 def _figures(summary: Summary) -> list[dict[str, Any]]:
@@ -187,7 +187,7 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-_SHORT: Final = {"waivers": "Waivers", "issues": "Issues"}
+_SHORT: Final = {"waivers": "Waivers"}
 """The titles of tables in the list of the parts of the page, where they are shorter."""
 
 

@@ -158,7 +158,7 @@ def controls(page: Page, summary: Summary, shown: Shown) -> int:
     checklist = summary.checklist
     columns = [*_COUNTED, *(name for name in ("manual", "waived") if summary.totals[name])]
     header = ["control", "title", "", checklist.numbers_of.heading, "severity", "limit in days", *in_words(columns)]
-    header.append("not recalculated")
+    header.append("rows the formulas cannot recalculate")
     page.widen(len(header) - 1)
     first = page.row + 2
     rows = [_control(position, summary, shown, columns) for position in range(len(checklist.checks))]
@@ -296,7 +296,7 @@ def population(page: Page, summary: Summary, shown: Shown) -> None:
                 "created after the reference date",
                 sum(summary.count(kind, Outcome.NOT_APPLICABLE) for kind in JUDGED_KINDS),
             ),
-            ("root", not_judged[Outcome.ROOT]),
+            ("active credentials of root", not_judged[Outcome.ROOT]),
             ("certificates (use not shown)", not_judged[Outcome.CERTIFICATE]),
         ],
     )
