@@ -262,6 +262,15 @@ def test_what_controls_come_to(outputs: Outputs) -> None:
         assert re.search(rf"{severity} {one['control']} [^0-9]*(?:[0-9]+ days )?[^0-9]*{of_pdf} ", outputs.pdf), one
 
 
+def test_what_changed_is_on_the_page_too(outputs: Outputs) -> None:
+    trend = outputs.page.rows.get("trend", {})
+    shown = below(outputs.book, "Changes since the snapshots before") if trend else {}
+    for at, control in enumerate(trend.get("control", [])):
+        counts = [trend[name][at] for name in ("open", "open_before", "new", "fixed", "undecided")]
+        assert list(shown[control][:5]) == counts
+    assert bool(trend) == ("Changes since the snapshots before" in outputs.pdf)
+
+
 def test_the_figures_at_the_top_and_the_rows_that_they_lead_to(outputs: Outputs) -> None:
     findings, page = outputs.findings, outputs.page
     is_open = findings["waiver"].isna() & findings["control"].isin(

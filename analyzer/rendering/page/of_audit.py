@@ -17,7 +17,7 @@ from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
-from analyzer.rendering.first import accounts_failing, reason_alone
+from analyzer.rendering.first import accounts_failing, reason_alone, with_days
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.grid import grid_of, number_of
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
@@ -225,6 +225,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             {**LABELS, "waived": waivers.OF_THESE},
             file="manifest.json",
         ),
+        *_trend(summary),
         *_waivers(summary),
         PageTable(
             "issues",
@@ -276,6 +277,27 @@ def _accounts(summary: Summary) -> pa.Table:
     return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
 
 
+_TREND: Final = {"open_before": "before", "new": "new", "fixed": "fixed", "undecided": "undecided", "open": "now"}
+
+
+def _trend(summary: Summary) -> list[PageTable]:
+    """Return the table of what changed since the snapshots before, by control, if there are such snapshots."""
+    if not summary.trends:
+        return []
+    rows = pa.table(
+        {
+            "control": pa.array(list(summary.trends), pa.string()),
+            **{name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64()) for name in _TREND},
+        }
+    )
+    return [PageTable("trend", "Trend", rows, rows.column_names, labels=_TREND, note=_TREND_NOTE, file="trend.parquet")]
+
+
+_TREND_NOTE: Final = (
+    "Failures in the accounts with an earlier snapshot. Undecided: it failed before and cannot be decided now."
+)
+
+
 def _waivers(summary: Summary) -> list[PageTable]:
     """Return the table of waivers, if the policy has any."""
     if not (accepted := waivers.accepted(summary)):
@@ -297,7 +319,7 @@ def _notes(summary: Summary) -> list[Note]:
     """Return the settings and the method of the audit, and the sections that explain the page."""
     settings, checklist = summary.settings, summary.checklist
     judged = [
-        ("Reference date", iso(settings.as_of) or "each report at its own capture time"),
+        ("Reference date", with_days(iso(settings.as_of) or "") or "each report at its own capture time"),
         ("Framework", checklist.benchmark.title if checklist.benchmark else "none chosen"),
         ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
         ("Changed settings", ", ".join(checklist.changes) or "none"),

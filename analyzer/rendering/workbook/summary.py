@@ -11,7 +11,7 @@ from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, u
 from analyzer.evidence.due import due_by_check
 from analyzer.evidence.people import comparisons
 from analyzer.reading.issues import CODES
-from analyzer.rendering.first import reason_alone
+from analyzer.rendering.first import reason_alone, with_days
 from analyzer.rendering.workbook import live, totals
 from analyzer.rendering.workbook.accounts import SHEET as ACCOUNTS
 from analyzer.rendering.workbook.accounts import sums_of_accounts
@@ -193,7 +193,7 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
     }
     return [
         ("Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
-        ("Reference date of the run (UTC)", when + source),
+        ("Reference date of the run (UTC)", with_days(when) + source),
         *((name, value) for name, value in optional.items() if value),
         *(
             (f"{name.capitalize()} (sheet {name.capitalize()})" if number == 0 else "", part)
