@@ -71,6 +71,15 @@ def _report(account: str, seed: int, month: int) -> str:
     return csv_of(root(account, mfa_active="true" if seed % 3 == 1 else "false"), *rows)
 
 
+def with_waivers(folder: Path) -> None:
+    """Write a fleet in which waivers cover some failures of an account, and all of a control of another one."""
+    fleet(folder, 9)
+    waiver = 'reason = "accepted"\nowner = "team-a"\nexpires = 2027-01-31\n'
+    some = f'[waivers.some]\naccount = "111122220001"\nuser = "user-3"\ncontrol = "unused-credentials"\n{waiver}'
+    every = f'[waivers.every]\naccount = "111122220002"\ncontrol = "access-key-rotation"\n{waiver}'
+    write(folder / "credreport.toml", f"{some}{every}")
+
+
 def monthly(folder: Path) -> None:
     """Write a year of monthly snapshots of two accounts."""
     for month in range(1, 13):
@@ -106,6 +115,8 @@ class Page:
         data = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
         self.rows = {name: self._rows(table) for name, table in data["tables"].items()}
         grid = text.partition('<section id="grid"')[2].partition("</section>")[0]
+        heads = re.findall(r"<th[^>]*>(.*?)</th>", grid.partition("</thead>")[0])
+        self.accounts = [re.sub("<[^>]+>", "", head).split()[0] for head in heads if "upright" in head]
         self.grid = {}
         for row in re.findall(r"<tr>(.*?)</tr>", grid)[1:]:
             cells = [re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)]
@@ -141,6 +152,13 @@ class Outputs:
     """The sheet Accounts: by account, its cells by group and heading."""
     pictures: dict[str, dict[str, list[str]]]
     """The texts beside each row of a picture, by the name of the picture and the first text of the row."""
+    matrix: dict[str, dict[str, str]]
+    """The cells of the picture of controls by account: by control and account."""
+
+    def of_sheet(self, account: str, group: str, control: str) -> Any:  # noqa: ANN401 - a cell
+        """Return the cell of an account and a control on the sheet Accounts."""
+        cells = self.sheet[account].items()
+        return next(value for (name, title), value in cells if (name, title.split(" ")[0]) == (group, control))
 
 
 def sheet_of_accounts(path: Path) -> dict[str, dict[tuple[str, str], Any]]:
@@ -170,7 +188,19 @@ def pictures_of(folder: Path) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-@pytest.fixture(scope="module", params=[all_passing, fleet, monthly], ids=lambda make: make.__name__)
+def matrix_of(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the cells of the picture of controls by account."""
+    summary = EvidenceSet.at(str(folder)).summary
+    texts = {text.get_position(): text.get_text() for text in drawn(summary, "matrix").axes[0].texts}
+    accounts = {x: text.split()[0] for (x, y), text in texts.items() if y == -0.65 and x >= 0}
+    checks = summary.checklist
+    return {
+        checks.checks[position].control.id: {account: texts.get((x, row), "") for x, account in accounts.items()}
+        for row, position in enumerate(checks.most_severe_first)
+    }
+
+
+@pytest.fixture(scope="module", params=[all_passing, fleet, monthly, with_waivers], ids=lambda make: make.__name__)
 def outputs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     folder = tmp_path_factory.mktemp("agree")
     request.param(folder)
@@ -188,6 +218,7 @@ def outputs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         users=len(parquet.read_table(folder / "out/users.parquet")),
         sheet=sheet_of_accounts(folder / "out/workbook.xlsx"),
         pictures=pictures_of(folder / "out"),
+        matrix=matrix_of(folder / "out"),
     )
 
 
@@ -231,6 +262,15 @@ def test_what_controls_come_to(outputs: Outputs) -> None:
         assert tuple(map(number, of_page)) == with_manual
         of_pdf = " ".join(f"{count:,}" for count in (*with_manual, one["waived"]))
         assert re.search(rf"{severity} {one['control']} [^0-9]*(?:[0-9]+ days )?[^0-9]*{of_pdf} ", outputs.pdf), one
+
+
+def test_what_changed_is_on_the_page_too(outputs: Outputs) -> None:
+    trend = outputs.page.rows.get("trend", {})
+    shown = below(outputs.book, "Changes since the snapshots before") if trend else {}
+    for at, control in enumerate(trend.get("control", [])):
+        counts = [trend[name][at] for name in ("open", "open_before", "new", "fixed", "undecided")]
+        assert list(shown[control][:5]) == counts
+    assert bool(trend) == ("Changes since the snapshots before" in outputs.pdf)
 
 
 def test_the_figures_at_the_top_and_the_rows_that_they_lead_to(outputs: Outputs) -> None:
@@ -290,6 +330,7 @@ def test_manual_checks_are_not_counted_as_not_checked_in_any_account(outputs: Ou
         counts = (int((here & unsure & ~manual).sum()), int((here & manual).sum()))
         assert (page["not_checked"][at], page["manual"][at]) == counts
         assert page["fail"][at] + page["not_checked"][at] - page["waived"][at] == page["open"][at]
+        assert page["waived"][at] == (here & found["waiver"].notna()).sum()
         cells = outputs.sheet[account]
         assert tuple(cells["all controls", name] for name in ("not checked", "manual")) == counts
         for group, count in zip(("not checked", "manual check"), counts, strict=True):
@@ -304,13 +345,49 @@ def test_manual_checks_are_not_counted_as_not_checked_in_any_account(outputs: Ou
             assert (said.get("not checked", 0), said.get("manual", 0)) == counts
 
 
+def test_cells_of_accounts_count_failures_that_are_not_waived(outputs: Outputs) -> None:
+    findings = outputs.findings
+    by_cell = dict(iter(findings.groupby(["control", "account_id"])))
+    for control, cells in outputs.page.grid.items():
+        in_picture = outputs.matrix[control]
+        for account, cell in zip(outputs.page.accounts, cells[-len(outputs.page.accounts) :], strict=True):
+            rows = by_cell.get((control, account), findings.head(0))
+            is_open = rows["waiver"].isna()
+            fails = int((is_open & (rows["status"] == "fail")).sum())
+            unsure = (is_open & (rows["status"] == "not_checked") & (rows["reason"] != "manual")).any()
+            assert in_picture[account] == cell
+            if fails:
+                assert cell == f"{fails:,}{'?' if unsure else ''}"
+            elif unsure:
+                assert cell == "?"
+            elif not is_open.all():
+                assert cell in {f"({(~is_open).sum()})", "m"}
+            assert outputs.of_sheet(account, "fails", control) in ({fails} if fails else {0, "-"})
+    if findings["waiver"].notna().any():
+        assert "The cells of accounts do not count waived checks" in outputs.page.text
+        assert "of these waived" in outputs.page.text
+        assert "of these waived" in outputs.pdf
+
+
+def test_sums_of_the_sheet_accounts_are_those_of_its_columns_and_the_waived_ones(outputs: Outputs) -> None:
+    for cells in outputs.sheet.values():
+        by_group = {
+            group: sum(int(value) for (name, _), value in cells.items() if name == group and value != "-")
+            for group in ("fails", "not checked")
+        }
+        sums = {title: value for (name, title), value in cells.items() if name == "all controls"}
+        assert sums["fail"] + sums["not checked"] == sum(by_group.values()) + sums.get("of these waived", 0)
+
+
 def test_manual_checks_are_apart_in_the_picture_of_results_and_in_the_grid(outputs: Outputs) -> None:
     rows = {row[1]: row[2:] for row in outputs.pictures["status"].values() if len(row) > 2}
     for one in outputs.facts["by_control"]:
         if one["judged"]:
             counts = [one["fail"], one["not_checked"] - one["manual"], one["manual"], one["pass"], one["judged"]]
-            assert rows[one["control"]] == [f"{count:,}" for count in counts]
-    cells = outputs.page.grid["root-hardware-mfa"][5:]
+            *shown, waived = [*rows[one["control"]], *([] if outputs.findings["waiver"].notna().any() else [""])]
+            assert shown == [f"{count:,}" for count in counts]
+            assert waived == (f"({one['waived']:,})" if one["waived"] else "")
+    cells = outputs.page.grid["root-hardware-mfa"][-len(outputs.page.accounts) :]
     assert "m" in cells or len(outputs.received) > len(cells)  # the grid has the accounts with the most failures
     assert "?" not in cells
     assert "m: a manual check" in outputs.page.text

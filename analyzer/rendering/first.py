@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,3 +26,14 @@ def accounts_failing(summary: Summary, position: int) -> str:
     return first_few(
         [f"{account} {names[account]}" if names.get(account) else account for account in accounts], most=_MOST
     )
+
+
+def reason_alone(exit_reason: str) -> str:
+    """Return the reason for an exit code without the code, which means nothing to readers of a page or a workbook."""
+    reason = exit_reason.partition(": ")[2] or exit_reason
+    return f"{reason[:1].upper()}{reason[1:]}"
+
+
+def with_days(text: str) -> str:
+    """Return a text in which the last microsecond of a day is called the end of that day."""
+    return re.sub(r"(\d{4}-\d\d-\d\d)T23:59:59\.999999Z", r"end of \1, UTC", text)

@@ -9,6 +9,8 @@ from analyzer.reading.columns import records
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
+OF_THESE: Final = "of these waived"
+"""The heading of waived checks beside failures and checks not checked, which count them too."""
 TITLE: Final = "Accepted until a date (waivers)"
 HEADS: Final = {
     "id": "name",

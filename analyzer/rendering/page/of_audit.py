@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from analyzer.controls.vocabulary import RequirementStatus, Status, counted
+from analyzer.controls.vocabulary import counted
 from analyzer.evidence.account_labels import AccountLabels
 from analyzer.evidence.answer import (
     exit_reason,
@@ -26,31 +26,28 @@ from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
-from analyzer.rendering.first import accounts_failing
+from analyzer.rendering.first import accounts_failing, reason_alone, with_days
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
+from analyzer.rendering.page.grid import grid_of, number_of
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from analyzer.controls.checklist import Check
     from analyzer.evidence.opened import EvidenceSet
-    from analyzer.evidence.requirements import ByAccount
     from analyzer.evidence.summary import Summary
     from analyzer.rendering.page.content import Content
 
 MOST_ROWS: Final = 100_000
 """The most rows of a table that a page holds."""
 _MOST_ISSUES: Final = 10_000
-_MOST_ACCOUNTS: Final = 15
 _FINDINGS: Final = (
     *("status", "severity", "control", "requirement", "account_id", "account_name", "account_owner", "user"),
-    *("credential", "message", "source", "line"),
+    *("credential", "message", "source"),
 )
 _FINDING_FILTERS: Final = ("status", "severity", "control", "account_id", "account_owner", "waiver", "reason")
 _USERS: Final = (
     *("account_id", "account_name", "account_owner", "user", "open", "severity", "open_controls", "last_activity"),
-    *("source", "line"),
+    "source",
 )
 
 
@@ -69,7 +66,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         "figures": _figures(summary),
         "first": _first(summary),
         "further": further_to_do(summary),
-        "grid": _grid(summary),
+        "grid": grid_of(summary),
         "bars": _bars(summary),
         "notes": _notes(summary),
     }
@@ -101,7 +98,7 @@ def _lines(summary: Summary, due_within: int) -> list[str]:
     lines += comparisons_in_words(summary)
     if due_by_check(summary, due_within):
         lines.append(f"{due_in_words(summary, due_within)}.")
-    return [*lines, exit_reason(summary)]
+    return [*lines, reason_alone(exit_reason(summary))]
 
 
 def _figures(summary: Summary) -> list[dict[str, Any]]:
@@ -109,7 +106,7 @@ def _figures(summary: Summary) -> list[dict[str, Any]]:
     unused = summary.checklist.unused
     targets = {
         "accounts": "#accounts?",
-        "unused": link("findings", control=unused.control.id, status="fail", **_number_of(summary, unused))
+        "unused": link("findings", control=unused.control.id, status="fail", **number_of(summary, unused))
         if unused
         else "",
         "users": link("users", open=">0", is_root="false"),
@@ -130,11 +127,6 @@ def _summed(summary: Summary) -> dict[str, list[str]]:
     return {"control": [check.control.id for check in checks], **numbers}
 
 
-def _number_of(summary: Summary, check: Check) -> dict[str, str]:
-    """Return the filter that separates a check from other checks of its control; empty if it is the only one."""
-    return {"requirement": check.requirement or "-"} if summary.checklist.has_several_of(check) else {}
-
-
 def _first(summary: Summary) -> list[dict[str, str]]:
     """Return the most severe controls that fail, and what to do about them."""
     checks = summary.checklist.checks
@@ -151,112 +143,7 @@ def _first(summary: Summary) -> list[dict[str, str]]:
     ]
 
 
-# --- controls and requirements by account ----------------------------------------------------------------------------
-
-
-def _grid(summary: Summary) -> dict[str, Any]:
-    """Return the grid of results by account: requirements if a framework was chosen, otherwise controls."""
-    accounts = [str(account) for account in summary.by_account.index][:_MOST_ACCOUNTS]
-    hidden_count = len(summary.accounts) - len(accounts)
-    names = summary.account_names
-    heads = [f"{account} {names[account]}" if account in names else account for account in accounts]
-    hidden = (
-        f" {counted(hidden_count, 'further account')} with fewer failures: see Accounts." if hidden_count > 0 else ""
-    )
-    common = {"accounts": heads, "numbers": summary.checklist.numbers_of.heading}
-    if summary.requirements:
-        return common | {
-            "title": f"Requirements of {summary.checklist.numbers_of.label} by account",
-            "what": "requirement",
-            "heads": ["accounts in which it fails"],
-            "note": f"Each cell shows the result of a requirement in an account.{hidden}",
-            "rows": [_requirement_row(requirement, summary, accounts) for requirement in summary.requirements],
-        }
-    order = summary.checklist.most_severe_first
-    return common | {
-        "title": "Controls by account",
-        "what": "control",
-        "heads": ["severity", "fail", "not checked", "manual check", "pass"],
-        "note": f"How often each control fails in each account. {_LEGEND}{hidden}",
-        "rows": [_control_row(position, summary, accounts) for position in order],
-    }
-
-
-_MANUAL: Final = "m"
-_LEGEND: Final = f"?: some not checked; {_MANUAL}: a manual check; 0: all pass; a dash: nothing to judge."
-
-
-def _control_row(position: int, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
-    check, counts = summary.checklist.checks[position], summary.by_control[position]
-    chosen = {"control": check.control.id, **_number_of(summary, check)}
-    numbers: list[dict[str, str]] = [{"text": check.severity.value, "href": ""}]
-    shown = {
-        "fail": (counts["fail"], {"status": "fail"}),
-        "not_checked": (not_checked_in(counts), {"status": "not_checked", "by_hand": "no"}),
-        "manual": (counts["manual"], {"status": "not_checked", "by_hand": "yes"}),
-        "pass": (counts["pass"], {"status": "pass"}),
-    }
-    numbers += [
-        {"text": f"{count:,}", "href": link("findings", **chosen, **criteria) if count else ""}
-        for count, criteria in shown.values()
-    ]
-    cells = []
-    for account in accounts:
-        kind, text = _result(summary, position, account)
-        account_id = "-" if account == "unknown" else account
-        criteria = _ROWS_OF.get(kind)
-        href = link("findings", **chosen, account_id=account_id, **criteria) if criteria else ""
-        cells.append({"text": text, "href": href, "kind": kind})
-    return {"number": check.requirement or "\N{EN DASH}", "title": check.control.id, "counts": numbers, "cells": cells}
-
-
-_ROWS_OF: Final[Mapping[str, Mapping[str, str]]] = {
-    "fail": {"status": "fail"},
-    "not_checked": {"status": "not_checked", "by_hand": "no"},
-    "manual": {"status": "not_checked", "by_hand": "yes"},
-}
-"""The filter for the rows behind a cell, by its kind."""
-
-
-def _result(summary: Summary, position: int, account: str) -> tuple[str, str]:
-    """Return the kind and the text of the cell of a check and an account."""
-    fails, unsure, passes = (
-        int(summary.matrix[status][account].iloc[position]) for status in (Status.FAIL, Status.NOT_CHECKED, Status.PASS)
-    )
-    manual = int(summary.manual_matrix[account].iloc[position])
-    if fails:
-        return "fail", f"{fails:,}"
-    if unsure > manual:
-        return "not_checked", "?"
-    if manual:
-        return "manual", _MANUAL
-    return ("pass", "0") if passes else ("", "\N{EN DASH}")
-
-
-_SIGNS: Final = {
-    RequirementStatus.FAIL: "fails",
-    RequirementStatus.NOT_CHECKED: "?",
-    RequirementStatus.MANUAL: "manual",
-    RequirementStatus.PASS_PARTLY: "(ok)",
-    RequirementStatus.PASS: "ok",
-    RequirementStatus.NOT_APPLICABLE: "\N{EN DASH}",
-}
-
-
-def _requirement_row(requirement: ByAccount, summary: Summary, accounts: Sequence[str]) -> dict[str, Any]:
-    column_of = {account: column for column, account in enumerate(summary.accounts)}
-    codes = requirement.statuses[[column_of[account] for account in accounts]]
-    results = [list(RequirementStatus)[code] for code in codes.tolist()]
-    kinds = {RequirementStatus.NOT_APPLICABLE: ""}
-    fails = requirement.accounts(RequirementStatus.FAIL)
-    href = link("findings", control=requirement.controls, status="fail") if fails else ""
-    return {
-        "number": requirement.number,
-        "title": f"{requirement.requirement.title}{requirement.requirement.mark}",
-        "counts": [{"text": f"{fails:,}", "href": href}],
-        "cells": [{"text": _SIGNS[result], "href": "", "kind": kinds.get(result, result.value)} for result in results],
-    }
-
+# --- the bars ---------------------------------------------------------------------------------------------------------
 
 _LEFT, _WIDE, _ROW = 250, 620, 22
 _KEY: Final = {
@@ -310,7 +197,7 @@ def _bars(summary: Summary) -> dict[str, Any] | None:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-_SHORT: Final = {"waivers": "Waivers", "issues": "Issues"}
+_SHORT: Final = {"waivers": "Waivers"}
 """The titles of tables in the list of the parts of the page, where they are shorter."""
 
 
@@ -340,8 +227,15 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             "users.parquet",
         ),
         PageTable(
-            "accounts", "Accounts", _accounts(summary), _ACCOUNTS, ("owner", "received"), LABELS, file="manifest.json"
+            "accounts",
+            "Accounts",
+            _accounts(summary),
+            _ACCOUNTS,
+            ("owner", "received"),
+            {**LABELS, "waived": waivers.OF_THESE},
+            file="manifest.json",
         ),
+        *_trend(summary),
         *_waivers(summary),
         PageTable(
             "issues",
@@ -393,6 +287,27 @@ def _accounts(summary: Summary) -> pa.Table:
     return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
 
 
+_TREND: Final = {"open_before": "before", "new": "new", "fixed": "fixed", "undecided": "undecided", "open": "now"}
+
+
+def _trend(summary: Summary) -> list[PageTable]:
+    """Return the table of what changed since the snapshots before, by control, if there are such snapshots."""
+    if not summary.trends:
+        return []
+    rows = pa.table(
+        {
+            "control": pa.array(list(summary.trends), pa.string()),
+            **{name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64()) for name in _TREND},
+        }
+    )
+    return [PageTable("trend", "Trend", rows, rows.column_names, labels=_TREND, note=_TREND_NOTE, file="trend.parquet")]
+
+
+_TREND_NOTE: Final = (
+    "Failures in the accounts with an earlier snapshot. Undecided: it failed before and cannot be decided now."
+)
+
+
 def _waivers(summary: Summary) -> list[PageTable]:
     """Return the table of waivers, if the policy has any."""
     if not (accepted := waivers.accepted(summary)):
@@ -414,7 +329,7 @@ def _notes(summary: Summary) -> list[Note]:
     """Return the settings and the method of the audit, and the sections that explain the page."""
     settings, checklist = summary.settings, summary.checklist
     judged = [
-        ("Reference date", iso(settings.as_of) or "each report at its own capture time"),
+        ("Reference date", with_days(iso(settings.as_of) or "") or "each report at its own capture time"),
         ("Framework", checklist.benchmark.title if checklist.benchmark else "none chosen"),
         ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
         ("Changed settings", ", ".join(checklist.changes) or "none"),

@@ -2,6 +2,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const PAGE = 100;
+  const PRINTED = 2000;
   const make = (tag, text, attributes = {}) => {
     const element = document.createElement(tag);
     if (text !== undefined && text !== null) element.textContent = text;
@@ -15,6 +16,8 @@
     return short ? day : `${day} ${pad(at.getUTCHours())}:${pad(at.getUTCMinutes())}:${pad(at.getUTCSeconds())}Z`;
   };
   const grouped = (number) => number.toLocaleString("en-US");
+
+  const WORDS = new Set(["status", "received", "state", "captured_from", "reason"]);
 
   class Column {
     constructor(given) {
@@ -36,7 +39,11 @@
       const value = this.raw(row);
       if (value === null) return "";
       if (this.kind === "time") return time(value);
-      return this.kind === "number" ? grouped(value) : value;
+      return this.kind === "number" ? grouped(value) : this.words(value);
+    }
+    words(text) {
+      if (this.name === "credential" && text === "user") return "-";
+      return WORDS.has(this.name) ? text.replaceAll("_", " ") : text;
     }
     key(row) {
       if (this.kind !== "text") return this.values[row];
@@ -83,7 +90,7 @@
         const field = make("label", `${column.label} `);
         const select = make("select");
         select.append(make("option", "all", { value: "" }));
-        for (const code of texts) select.append(make("option", column.texts[code], { value: column.texts[code] }));
+        for (const code of texts) select.append(make("option", column.words(column.texts[code]), { value: column.texts[code] }));
         if (some) select.append(make("option", "(none)", { value: "\u0000" }));
         select.addEventListener("change", () => { this.choose(column.name, select.value === "" ? [] : [select.value]); });
         field.append(select);
@@ -101,7 +108,7 @@
       if (this.unfolds) head.append(make("th", "", { class: "fold" }));
       this.heads = this.visible.map((column) => {
         const cell = make("th", null, { scope: "col", class: column.kind });
-        const button = make("button", column.label, { type: "button" });
+        const button = make("button", this.located(column) ? "source:line" : column.label, { type: "button" });
         button.addEventListener("click", () => this.sort(column));
         cell.append(button);
         head.append(cell);
@@ -116,6 +123,19 @@
       this.more.addEventListener("click", () => { this.shown += PAGE * 5; this.draw(); });
       this.section.append(controls, this.status, frame, this.more);
       this.again();
+    }
+    located(column) { return column.name === "source" && this.unfolds; }
+    cell(column, row) {
+      if (column.name === "status" && this.byName.by_hand && this.byName.by_hand.raw(row) === "yes") return "manual check";
+      const text = column.shown(row);
+      return this.located(column) && this.byName.line.raw(row) !== null ? `${text}:${this.byName.line.raw(row)}` : text;
+    }
+    print(printing) {
+      if (this.rows.length <= this.shown && !this.onScreen) return;
+      if (printing) this.onScreen = this.shown;
+      this.shown = printing ? Math.max(this.shown, PRINTED) : this.onScreen;
+      if (!printing) this.onScreen = 0;
+      this.draw();
     }
     get unfolds() { return this.name === "findings" || this.name === "users"; }
     choose(name, values) {
@@ -192,7 +212,7 @@
         cell.append(button);
         line.append(cell);
       }
-      for (const column of this.visible) line.append(make("td", column.shown(row), { class: `${column.kind} of-${column.name}` }));
+      for (const column of this.visible) line.append(make("td", this.cell(column, row), { class: `${column.kind} of-${column.name}` }));
       return line;
     }
     unfold(row, line, button) {
@@ -273,6 +293,9 @@
     table.section.closest("section").scrollIntoView();
   };
   window.addEventListener("hashchange", go);
+  for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) {
+    window.addEventListener(event, () => { for (const table of Object.values(tables)) table.print(printing); });
+  }
   if (location.hash) go();
   document.documentElement.classList.add("ready");
 })();

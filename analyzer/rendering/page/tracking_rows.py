@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FIRST: Final = ("new_failure", "regressed", "fixed", "still_failing", "not_known")
 """The events that come first, in this order; the others follow in the order of `KINDS_OF_EVENTS`."""
-_LEADING: Final = ("event", "state", "control", "message")
+_LEADING: Final = ("event", "severity", "state", "control", "account_id", "user", "credential", "how", "message")
 """The columns that come first, so that a narrow window shows them."""
 _WORDS: Final[Mapping[str, str]] = {
     "lost_sight": "lost to follow-up",
@@ -59,13 +59,15 @@ _WORDS_FOR_COLUMNS: Final[Mapping[str, str]] = {
     "old_line": "older line",
     "new_line": "newer line",
     "is_now": "is now",
+    "how": "how fixed",
 }
 
 
 def labels_of(table: pa.Table, sla_days: int | None = None) -> dict[str, str]:
     """Return the headings of the columns of a table; `sla_days` is the deadline of `within_sla`."""
     within = {} if sla_days is None else {"within_sla": f"fixed within {counted(sla_days, 'day')}"}
-    words = {**LABELS, **_WORDS_FOR_COLUMNS, **within}
+    why = {"message": "why it fails or failed"} if "event" in table.column_names else {}
+    words = {**LABELS, **_WORDS_FOR_COLUMNS, **why, **within}
     return {name: words.get(name, name.replace("_", " ")) for name in table.column_names}
 
 
@@ -84,6 +86,10 @@ def rows_of(evidence: EvidenceSet, name: str, most: int) -> pa.Table:
         elif column in _DOWN + _UP:
             whole = (pc.floor if column in _DOWN else pc.ceil)(rows[column]).cast(pa.int64())
             rows = rows.set_column(position, column, whole)
+    if name == "events":
+        rows = rows.select(
+            [column for column in rows.column_names if rows[column].null_count < len(rows) or not len(rows)]
+        )
     leading = [column for column in _LEADING if column in rows.column_names]
     leading = leading if len(leading) > 1 and name != "issues" else []
     return rows.select([*leading, *(column for column in rows.column_names if column not in leading)])

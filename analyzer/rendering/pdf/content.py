@@ -18,7 +18,8 @@ class Part:
     """A part with a title: a table (if `heads` are given), followed by paragraphs.
 
     `widths` are the shares of the columns in the page width; 0 means as wide as the cells need. A `small` part has
-    small letters, because it is a long list.
+    small letters, because it is a long list. In a column with a share, a line may also break after `longest_word`
+    characters of a word.
     """
 
     title: str
@@ -27,6 +28,7 @@ class Part:
     widths: Sequence[int] = ()
     texts: Sequence[str] = ()
     small: bool = False
+    longest_word: int = 19
 
     @property
     def shown(self) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, RequirementStatus, Status, counted
+import numpy as np
+
+from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, Reason, RequirementStatus, Status, counted
 from analyzer.evidence.answer import (
     further_to_do,
     headline,
@@ -24,11 +26,10 @@ from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text, records
 from analyzer.rendering import manual, waivers
-from analyzer.rendering.first import accounts_failing
+from analyzer.rendering.first import accounts_failing, with_days
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
 
 _MOST_FAILURES: Final = 10
 _MOST_UNUSED, _FEW_UNUSED = 25, 5
+_MOST_UNDECIDED: Final = 25
 _MOST_ACCOUNTS: Final = 10
 _MOST_WAIVERS: Final = 20
 _LONGEST_TEXT: Final = 80
+_LONGEST_OF_WAIVER: Final = 1000
 
 
 def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
@@ -57,14 +60,15 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         _first(summary),
         _failures(evidence),
         _unused(evidence),
+        _undecided(evidence),
         _requirements(summary) if summary.requirements else _controls(summary),
         _trend(summary) if summary.trends else None,
         _accounts(summary),
         _waivers(summary),
         pairs("Completeness", completeness(summary)),
         issues(summary.issue_counts),
-        Part("What was judged", texts=settings_in_lines(summary)),
-        Part("Limits", texts=[text for text in (own_limits(checklist.checks), *limits) if text]),
+        Part("What was judged", texts=[with_days(line) for line in settings_in_lines(summary)]),
+        Part("Limits", texts=[text for text in (own_limits(checklist.checks), *limits) if text], small=True),
         inputs(records(summary.inputs[["name", "sha256"]])),
     ]
     return Content(
@@ -123,20 +127,20 @@ def _failures(evidence: EvidenceSet) -> Part | None:
 
 
 def _unused(evidence: EvidenceSet) -> Part | None:
-    """Return the failures of `unused-credentials`, without waived ones, the longest idle first; None without any."""
+    """Return the failures of `unused-credentials`, the longest idle first, waived ones marked; None without any."""
     summary = evidence.summary
     unused, position = summary.checklist.unused, summary.checklist.unused_position
     if unused is None:
         return None
 
     def is_unused(batch: pa.Table) -> npt.NDArray[np.bool_]:
-        fails: npt.NDArray[np.bool_] = has_text(batch["status"], (Status.FAIL,)) & batch["waiver"].is_null().to_numpy()
+        fails: npt.NDArray[np.bool_] = has_text(batch["status"], (Status.FAIL,))
         of_unused: npt.NDArray[np.bool_] = positions_of(batch, summary.checklist.positions) == position
         return fails & of_unused
 
-    where = Choice(("control", "requirement", "status", "waiver"), is_unused)
-    failure_count = summary.open_by_check[position][Status.FAIL]
-    # A list that is cut anyway is cut short: three pages are to be enough.
+    where = Choice(("control", "requirement", "status"), is_unused)
+    failure_count = summary.by_control[position][Status.FAIL]
+    # A list that is cut anyway is cut short: a few pages are to be enough.
     most = _MOST_UNUSED if failure_count <= _MOST_UNUSED else _FEW_UNUSED
     failures = worst_rows(evidence, summary.checklist, most, where=where)
     labels = labels_of(summary.coverage)
@@ -145,7 +149,7 @@ def _unused(evidence: EvidenceSet) -> Part | None:
             _short(_account_with_label(row["account_id"] or "unknown", labels)),
             _short(row["user"] or ""),
             row["credential"] or "",
-            _short(row["message"]),
+            f"{'' if row['waiver'] is None else 'waived: '}{_short(row['message'])}",
         ]
         for row in failures.to_pylist()
     ]
@@ -157,13 +161,52 @@ def _unused(evidence: EvidenceSet) -> Part | None:
     return Part("Unused credentials", heads, rows, (0, 3, 0, 5), texts, small=True) if rows else None
 
 
+def _undecided(evidence: EvidenceSet) -> Part | None:
+    """Return the checks that are not checked, without manual and waived ones, and what to request; None without any."""
+    summary = evidence.summary
+    counting = list(summary.checklist.summed)
+
+    def is_undecided(batch: pa.Table) -> npt.NDArray[np.bool_]:
+        undecided: npt.NDArray[np.bool_] = has_text(batch["status"], (Status.NOT_CHECKED,))
+        undecided = undecided & ~has_text(batch["reason"], (Reason.MANUAL,)) & batch["waiver"].is_null().to_numpy()
+        counts: npt.NDArray[np.bool_] = undecided & np.isin(positions_of(batch, summary.checklist.positions), counting)
+        return counts
+
+    where = Choice(("control", "requirement", "status", "reason", "waiver"), is_undecided)
+    labels = labels_of(summary.coverage)
+    rows: list[list[str | int]] = [
+        [
+            _short(_account_with_label(row["account_id"] or "unknown", labels)),
+            _short(row["user"] or ""),
+            "-" if row["credential"] == "user" else row["credential"],
+            row["control"],
+            _short(row["message"]),
+        ]
+        for row in worst_rows(evidence, summary.checklist, _MOST_UNDECIDED, where=where).to_pylist()
+    ]
+    further = sum(map(summary.undecided_of, counting)) - len(rows)
+    where_others = (
+        f" {counted(further, 'further check')} could not be decided: findings.parquet, and the sheet Findings of the "
+        f"workbook (status {Status.NOT_CHECKED.value})."
+    )
+    texts = [f"{_REQUEST}{where_others if further else ''}"]
+    heads = ("account", "user", "credential", "control", "why")
+    return Part("Could not be decided", heads, rows, (0, 3, 0, 0, 5), texts, small=True) if rows else None
+
+
+_REQUEST: Final = (
+    "These are neither passes nor failures. Request a new credential report of each of these accounts, and run the "
+    "audit again with it."
+)
+
+
 def _account_with_label(account: str, labels: dict[str, str]) -> str:
     return f"{account} {labels[account]}" if account in labels else account
 
 
-def _short(text: str) -> str:
-    """Return a text cut to `_LONGEST_TEXT` characters."""
-    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _short(text: str, most: int = _LONGEST_TEXT) -> str:
+    """Return a text cut to `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _requirements(summary: Summary) -> Part:
@@ -193,7 +236,7 @@ def _controls(summary: Summary) -> Part:
         check, counts = summary.checklist.checks[position], summary.by_control[position]
         numbers = [counts["fail"], not_checked_in(counts), counts["manual"], counts["pass"]]
         rows.append([check.severity.value, check.control.id, check.title, *numbers, counts["waived"]])
-    heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", "waived")
+    heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", waivers.OF_THESE)
     return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))
 
 
@@ -211,7 +254,8 @@ def _accounts(summary: Summary) -> Part | None:
     counts, labels = without_manual(summary), labels_of(summary.coverage)
     if len(counts) < 2:
         return None
-    heads = {"fail": "fail", "not_checked": "not checked", "manual": "manual check", "pass": "pass", "waived": "waived"}
+    heads = {"fail": "fail", "not_checked": "not checked", "manual": "manual check", "pass": "pass"}
+    heads["waived"] = waivers.OF_THESE
     names = [name for name in heads if name != "manual" or summary.totals[name]]
     shown = counts.head(_MOST_ACCOUNTS)
     rows: list[list[str | int]] = [
@@ -228,10 +272,14 @@ def _waivers(summary: Summary) -> Part | None:
     """Return the waivers of the policy; None without waivers."""
     accepted = waivers.accepted(summary)
     rows: list[list[str | int]] = [
-        [_short(cell) if isinstance(cell, str) else cell for cell in (row[name] for name in waivers.HEADS)]
+        [
+            _short(cell, _LONGEST_OF_WAIVER) if isinstance(cell, str) else cell
+            for cell in (row[name] for name in waivers.HEADS)
+        ]
         for row in accepted[:_MOST_WAIVERS]
     ]
     hidden_count = len(accepted) - len(rows)
     texts = [f"{counted(hidden_count, 'further waiver')}: see the sheet Waivers."] if hidden_count else []
-    widths = (3, 4, 4, 3, 3, 0, 0, 0)
-    return Part(waivers.TITLE, tuple(waivers.HEADS.values()), rows, widths, texts) if rows else None
+    widths = (3, 5, 6, 4, 3, 0, 0, 0)
+    heads = tuple(waivers.HEADS.values())
+    return Part(waivers.TITLE, heads, rows, widths, texts, small=True, longest_word=12) if rows else None

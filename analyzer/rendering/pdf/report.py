@@ -64,8 +64,8 @@ def _fonts() -> Path:
     return Path(mpl.get_data_path()) / "fonts/ttf"
 
 
-_LONG_WORD: Final = re.compile(r"\b(?P<digest>[0-9a-f]{64})\b|[^\s/-]{19}(?=[^\s/-])")
-"""19 characters, which fit into a narrow column, before further ones. A digest is not broken: readers copy it."""
+_DIGEST: Final = r"\b(?P<digest>[0-9a-f]{64})\b"
+"""A digest is not broken: readers copy it."""
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
 """A place at which a line may break."""
 
@@ -91,11 +91,16 @@ def _writable(shown: Any) -> Any:  # noqa: ANN401 - plain data
 def _breakable(part: Mapping[str, Any]) -> dict[str, Any]:
     """Return a part with places to break in the long words of its columns of limited width."""
     rows = [
-        [_broken(cell) if width else cell for cell, width in zip(row, part["widths"], strict=True)]
+        [
+            _broken(cell, part["longest_word"]) if width else cell
+            for cell, width in zip(row, part["widths"], strict=True)
+        ]
         for row in part["rows"]
     ]
     return {**part, "rows": rows}
 
 
-def _broken(text: str) -> str:
-    return _LONG_WORD.sub(lambda word: word["digest"] or f"{word[0]}{_BREAK}", text)
+def _broken(text: str, longest_word: int) -> str:
+    """Return a text in which a line may break between `longest_word` characters and further ones of a word."""
+    long_word = re.compile(rf"{_DIGEST}|[^\s/-]{{{longest_word}}}(?=[^\s/-])")
+    return long_word.sub(lambda word: word["digest"] or f"{word[0]}{_BREAK}", text)

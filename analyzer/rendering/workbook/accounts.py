@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.controls.vocabulary import Status
 from analyzer.evidence.counted import without_manual
+from analyzer.rendering import waivers
 from analyzer.rendering.workbook.engine import ROW_LIMIT
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ _UPRIGHT_CHARACTER: Final = 6.8
 """The height of a character of an upright heading, in points."""
 _HIGHEST_ROW: Final = 409
 """The highest row that Excel allows, in points."""
+
+
+HEADS: Final = {"waived": waivers.OF_THESE}
+"""The headings of sums that are not their names."""
+_APART: Final = (
+    " The columns of controls do not count waived checks (sheet Waivers). The sums of all controls count them and show "
+    f'beside it how many there are: "{waivers.OF_THESE}".'
+)
 
 
 class _Column(NamedTuple):
@@ -58,7 +67,7 @@ def accounts_sheet(book: Book, summary: Summary, labels: AccountLabels) -> None:
     sheet.set_column(first, first + len(columns) - 1, 7)
     # Write row by row: in constant memory mode, XlsxWriter drops cells of rows above the last one.
     sheet.write_string(0, 0, "Controls by account", book.styles.title)
-    apart = " Waived checks are not counted (sheet Waivers)." if summary.totals["waived"] else ""
+    apart = _APART if summary.totals["waived"] else ""
     note = f"How often each control fails, is not checked or needs a manual check. A dash: nothing to judge.{apart}"
     sheet.write_string(1, 0, note, book.styles.text)
     _header(book, sheet, ["account_id", *labels.headings], columns)
@@ -85,7 +94,11 @@ def _columns(summary: Summary) -> Iterator[_Column]:
     always = np.ones(len(sums), bool)
     for position, name in enumerate(names):
         yield _Column(
-            "all controls", name.replace("_", " "), np.array([row[position] for row in sums], np.int64), always, None
+            "all controls",
+            HEADS.get(name, name.replace("_", " ")),
+            np.array([row[position] for row in sums], np.int64),
+            always,
+            None,
         )
     judged = np.sum([summary.matrix[s].to_numpy() for s in (Status.PASS, Status.FAIL, Status.NOT_CHECKED)], axis=0) > 0
     manual = summary.manual_matrix.to_numpy()

@@ -107,7 +107,16 @@ def _preface(book: Book, summary: Summary, fails: int) -> tuple[tuple[str, objec
     waived = sum(summary.by_control[position][Status.FAIL] for position in counting) - fails
     waived_note = f" A waiver accepts {counted(waived, 'further failure')} (sheet Findings)." if waived else ""
     line = f"{counted(fails, 'failure')}, most severe first. These are the results of the run.{waived_note}"
+    undecided = undecided_in_words(summary)
+    line = f"{line} Not on this sheet: {undecided}" if undecided else line
     return (("Exceptions noted", book.styles.title), (line, book.styles.text))
+
+
+def undecided_in_words(summary: Summary) -> str:
+    """Return where the checks are that could not be decided; empty without any."""
+    count = sum(map(summary.undecided_of, summary.checklist.summed))
+    where = "sheet Findings; filter status = not_checked, without reason = manual"
+    return f"{counted(count, 'check')} that could not be decided ({where})." if count else ""
 
 
 def marks_without_row(remaining: pa.Table) -> TableSheet:

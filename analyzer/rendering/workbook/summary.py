@@ -11,9 +11,11 @@ from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, u
 from analyzer.evidence.due import due_by_check
 from analyzer.evidence.people import comparisons
 from analyzer.reading.issues import CODES
+from analyzer.rendering.first import reason_alone, with_days
 from analyzer.rendering.workbook import live, totals
 from analyzer.rendering.workbook.accounts import SHEET as ACCOUNTS
 from analyzer.rendering.workbook.accounts import sums_of_accounts
+from analyzer.rendering.workbook.exceptions import undecided_in_words
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
 from analyzer.rendering.workbook.page import Page
 
@@ -75,7 +77,7 @@ def _answer(page: Page, summary: Summary) -> None:
     page.sheet.write_string(0, 0, title, page.book.styles.title)
     page.row = 1
     # The exit code belongs to the whole audit, not to the accounts of one owner.
-    lead = [*headline(summary), *([exit_reason(summary)] if summary.part is None else [])]
+    lead = [*headline(summary), *([reason_alone(exit_reason(summary))] if summary.part is None else [])]
     page.line("\n".join(lead), page.book.styles.lead, _LEAD_WIDTH, LINE_HEIGHT + 2)
     part = summary.part
     shared = (
@@ -83,7 +85,10 @@ def _answer(page: Page, summary: Summary) -> None:
         if part and part.shared
         else ""
     )
-    for text in filter(None, (shared, scope(summary), *summary.settings.names_in_words, unknown_age(summary))):
+    undecided = undecided_in_words(summary)
+    not_noted = f"Not among the exceptions noted: {undecided}" if undecided else ""
+    settings = (scope(summary), *summary.settings.names_in_words, unknown_age(summary))
+    for text in filter(None, (shared, not_noted, *settings)):
         page.line(text, page.book.styles.wrapped, _LINE_WIDTH)
     page.row += 1
 
@@ -92,8 +97,8 @@ _FOLLOW: Final = (
     "Enter another date here, or another limit below. The workbook then recalculates idle_days, age_days and status on "
     "the sheets Findings and Population judged, and the counts by control and by kind of credential. A date without a "
     "time means the end of that day, UTC. Without a date, each row keeps its own reference date. Rows with "
-    'recalculated = no keep the result of the run; the column "not recalculated" below counts them. Everything else on '
-    "this sheet, all messages and the sheet Exceptions noted always show the results of the run."
+    'recalculated = no keep the result of the run; below, "rows the formulas cannot recalculate" counts them. '
+    "Everything else on this sheet, all messages and the sheet Exceptions noted always show the results of the run."
 )
 _SAME: Final = "All statuses are those of the run."
 _DIFFERENT: Final = " checks have another status than in the run, because the reference date or a limit was changed."
@@ -113,7 +118,7 @@ def _reference(page: Page, summary: Summary, shown: Shown) -> None:
         page.book.workbook.define_name(name, f"='{sheet.get_name()}'!$B${row}")
     date, instant = live.reference(summary.settings.as_of)
     sheet.set_row(page.row, height(_FOLLOW, sum(_WIDTHS[2:])))
-    sheet.write_string(page.row, 0, "Reference date (UTC)", styles.text)
+    sheet.write_string(page.row, 0, "Reference date (UTC): enter another here", styles.wrapped)
     style = styles.input_date if date is not None and date.is_integer() else styles.input_instant
     if date is None:
         sheet.write_blank(page.row, 1, None, style)
@@ -124,7 +129,7 @@ def _reference(page: Page, summary: Summary, shown: Shown) -> None:
     sheet.data_validation(page.row, 1, page.row, 1, {**allowed, "error_message": message})
     sheet.merge_range(page.row, 2, page.row, page.last, _FOLLOW, styles.wrapped)
     page.row += 1
-    sheet.write_string(page.row, 0, "Judged as of", styles.text)
+    sheet.write_string(page.row, 0, "Rows are judged as of", styles.text)
     sheet.write_formula(page.row, 1, live.INSTANT, styles.instant, "" if instant is None else instant)
     _differences(page, shown)
     page.row += 2
@@ -188,7 +193,7 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
     }
     return [
         ("Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
-        ("Reference date of the run (UTC)", when + source),
+        ("Reference date of the run (UTC)", with_days(when) + source),
         *((name, value) for name, value in optional.items() if value),
         *(
             (f"{name.capitalize()} (sheet {name.capitalize()})" if number == 0 else "", part)

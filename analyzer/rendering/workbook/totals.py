@@ -22,6 +22,7 @@ from analyzer.reading.layout import Kind
 from analyzer.rendering.first import accounts_failing
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
 from analyzer.rendering.workbook import live
+from analyzer.rendering.workbook.accounts import HEADS
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, lines
 from analyzer.rendering.workbook.page import NOTHING, Formula, Limit, Link, Merged, Value
 
@@ -157,7 +158,7 @@ def controls(page: Page, summary: Summary, shown: Shown) -> int:
     checklist = summary.checklist
     columns = [*_COUNTED, *(name for name in ("manual", "waived") if summary.totals[name])]
     header = ["control", "title", "", checklist.numbers_of.heading, "severity", "limit in days", *in_words(columns)]
-    header.append("not recalculated")
+    header.append("rows the formulas cannot recalculate")
     page.widen(len(header) - 1)
     first = page.row + 2
     rows = [_control(position, summary, shown, columns) for position in range(len(checklist.checks))]
@@ -297,12 +298,12 @@ def population(page: Page, summary: Summary, shown: Shown) -> None:
                 "created after the reference date",
                 sum(summary.count(kind, Outcome.NOT_APPLICABLE) for kind in JUDGED_KINDS),
             ),
-            ("root", not_judged[Outcome.ROOT]),
+            ("active credentials of root", not_judged[Outcome.ROOT]),
             ("certificates (use not shown)", not_judged[Outcome.CERTIFICATE]),
         ],
     )
 
 
 def in_words(names: Sequence[str]) -> list[str]:
-    """Return names with blanks for underscores."""
-    return [str(name).replace("_", " ") for name in names]
+    """Return the headings of counts, by their names."""
+    return [HEADS.get(name, str(name).replace("_", " ")) for name in names]

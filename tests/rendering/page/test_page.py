@@ -166,3 +166,23 @@ def test_render_makes_the_same_page(audited: Path) -> None:
     done = run("render", "out", "--format", "html", "-o", "again", cwd=audited.parent)
     assert done.returncode == 0, done.stderr
     assert (audited.parent / "again/report.html").read_bytes() == (audited / "report.html").read_bytes()
+
+
+def test_words_and_places_are_shown_as_readers_know_them(page: Browser) -> None:
+    cells = "[...document.querySelectorAll('#findings tbody td.of-{}')].map(cell => cell.textContent)"
+    page.driver.get(page.driver.current_url.partition("#")[0] + "#findings?status=not_checked")
+    assert set(page.driver.execute_script(f"return {cells.format('status')}")) <= {"not checked", "manual check"}
+    assert all(re.search(r":\d+$", text) for text in page.driver.execute_script(f"return {cells.format('source')}"))
+    assert "user" not in page.driver.execute_script(f"return {cells.format('credential')}")
+
+
+def test_paper_has_more_rows_than_the_screen(page: Browser) -> None:
+    count = "return document.querySelectorAll('#findings tbody tr').length"
+    before = page.driver.execute_script(count)
+    every = page.driver.execute_script(
+        "return JSON.parse(document.getElementById('data').textContent).tables.findings.count"
+    )
+    page.driver.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.driver.execute_script(count) == min(every, 2000) > before
+    page.driver.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    assert page.driver.execute_script(count) == before

@@ -31,7 +31,7 @@ def events(tmp_path: Path) -> dict[str, list[object]]:
 
 
 def test_failures_come_before_other_events_and_the_words_before_the_rest(events: dict[str, list[object]]) -> None:
-    assert list(events)[:3] == ["event", "control", "message"]
+    assert list(events)[:3] == ["event", "severity", "control"]
     shown = list(dict.fromkeys(events["event"]))
     order = [name.replace("_", " ").replace("not known", "no longer checked") for name in FIRST]
     first = [name for name in order if name in shown]

@@ -1,4 +1,4 @@
-"""summary.pdf: a title, a language and tags, at most three pages, and texts that are nothing but texts."""
+"""summary.pdf: a title, a language and tags, at most four pages, and texts that are nothing but texts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 from typing import TYPE_CHECKING
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+REASON = f"accepted {'until the old system is replaced ' * 5}by the new one"
 HARMFUL = '#panic("x") *b* _i_ $1$ @a <a> \\ `c` // //* "'
 
 
@@ -44,7 +46,7 @@ def test_it_has_a_title_a_language_tags_and_few_pages(
     assert metadata.title == "Credential report audit"
     # Nobody gave a date, and equal runs give equal bytes.
     assert metadata.creation_date is None
-    assert 1 <= len(PdfReader(path).pages) <= 3
+    assert 1 <= len(PdfReader(path).pages) <= 4
 
     text = text_of(path)
     digest = json.loads((tmp_path / "out/manifest.json").read_text())["digest"]
@@ -65,6 +67,46 @@ def test_it_names_the_most_severe_failures_first(tmp_path: Path) -> None:
     assert 0 < text.index("<root_account>") < text.index("old-key")
     digest = json.loads((tmp_path / "out/manifest.json").read_text())["inputs"][0]["sha256"]
     assert digest in text
+
+
+def test_waived_failures_and_what_could_not_be_decided_are_listed_whole(tmp_path: Path) -> None:
+    covered = {f"user-with-a-long-name-{number}" for number in range(3)}
+    old = key(rotated="2020-01-01T00:00:00Z")
+    unknown = key(rotated="", used="")
+    users = [
+        *(user(name, user_creation_time="2019-01-01T00:00:00Z", **old) for name in sorted(covered)),
+        user("open", **old),
+    ]
+    users += [user(f"unknown-{number}", user_creation_time="2019-01-01T00:00:00Z", **unknown) for number in range(30)]
+    write(tmp_path / "2026-10-31/111122223333.csv", csv_of(root(mfa_active="true"), *users))
+    write(
+        tmp_path / "credreport.toml",
+        '[waivers.a-rather-long-name-of-a-waiver]\naccount = "111122223333"\nuser = "user-with-a-long-name-*"\n'
+        f'control = "unused-credentials"\nreason = "{REASON}"\nowner = "platform-engineering-team@example.com"\n'
+        'ticket = "SECURITY-EXCEPTIONS-2026-0042"\nexpires = 2027-01-31\n',
+    )
+    options = ("--benchmark", "cis-7.0", "--format", "pdf,parquet,excel", "-o", "out")
+    run("audit", "2026-10-31", *options, cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf")
+    table = text.partition("Accepted until a date (waivers)")[2].replace(" ", "")
+    whole = (
+        "a-rather-long-name-of-a-waiver",
+        "account 111122223333, user user-with-a-long-name-*, control unused-credentials",
+    )
+    for said in (*whole, REASON, "platform-engineering-team@example.com", "SECURITY-EXCEPTIONS-2026-0042"):
+        assert said.replace(" ", "") in table
+    listed = text.partition("Unused credentials account")[2].partition("Could not be decided")[0]
+    assert listed.count("waived: ") == len(covered)
+    undecided = text.partition("Could not be decided")[2].partition("Requirements")[0]
+    assert undecided.count("unknown-") == 25
+    assert "Request a new credential report" in undecided
+    assert " 35 further checks could not be decided" in undecided
+    book = openpyxl.load_workbook(tmp_path / "out/workbook.xlsx")
+    where = (
+        "60 checks that could not be decided (sheet Findings; filter status = not_checked, without reason = manual)."
+    )
+    assert book["Exceptions noted"]["A2"].value.endswith(f" Not on this sheet: {where}")
+    assert f"Not among the exceptions noted: {where}" in [row[0].value for row in book["Summary"].iter_rows()]
 
 
 @pytest.mark.parametrize("command", ["history", "compare"])

@@ -305,9 +305,9 @@ def test_the_answer_and_the_limit_are_on_the_first_sheet(audit_of: Callable[...,
         "2 of 8 active passwords and access keys of IAM users unused for 45 days or more; 4 not checked; 2 pass."
         in cells[1].splitlines()
     )
-    assert cells[1].splitlines()[-1].startswith("Exit code ")
+    assert "Exit code" not in cells[1]
     assert "45 days or more" in cells
-    assert "2026-10-31T23:59:59.999999Z" in cells
+    assert "end of 2026-10-31, UTC" in cells
 
 
 POLICY = """

@@ -61,9 +61,9 @@ def draw(audit: Summary) -> Figure:
     figure.subplots_adjust(left=left, right=0.97, top=0.84, bottom=bottom_of(len(shown), 0.84, 0.17))
     _draw_bars(axes, counts - waived, waived)
     beside = {
-        "{:,} waived": waived,
+        "({:,} waived)": waived,
         "and {:,} not checked": shown[Status.NOT_CHECKED].to_numpy(),
-        "{:,} manual": shown["manual"].to_numpy(),
+        "and {:,} manual": shown["manual"].to_numpy(),
     }
     _write_counts(figure, axes, counts, beside)
     axes.set_xlabel(
@@ -86,8 +86,7 @@ def _write_counts(figure: Figure, axes: Axes, counts: Counts, beside: dict[str, 
     texts = []
     for row, (count, *further_counts) in enumerate(np.column_stack([counts, *beside.values()]).tolist()):
         remarks = [words.format(further) for words, further in zip(beside, further_counts, strict=True) if further]
-        remark = f"  ({', '.join(remarks)})" if remarks else ""
-        texts.append(axes.text(count, row, f"  {count:,}{remark}", va="center"))
+        texts.append(axes.text(count, row, f"  {' '.join([f'{count:,}', *remarks])}", va="center"))
     width = axes.get_position().width
     room = 1 - np.array([widest(figure, [text]) for text in texts]) / width
     scale_counts(axes, "x", max(1.1 * int(counts.max()), *(counts / np.maximum(room, 0.1)).tolist()))

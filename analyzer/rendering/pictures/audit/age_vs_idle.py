@@ -30,6 +30,7 @@ _SCATTER: Final = 2_000
 """The most keys that are drawn as points; of more, the density is drawn."""
 _EVEN_DAYS: Final = 10
 """The scales are linear up to this day, and logarithmic after it."""
+_SCALE: Final = "logarithmic scale"
 
 
 class _Keys(NamedTuple):
@@ -72,8 +73,8 @@ def draw(audit: Summary) -> Figure:
     _draw_groups(axes, keys, _groups(keys, limit, in_words), few=few)
     # The label is above the diagonal, where there are no keys: no key is idle longer than it exists.
     axes.text(-1.2, limit * 1.06, f"fails from {in_words} idle", color=FAIL_TEXT, va="bottom", fontsize=9)
-    axes.set_xlabel("age of the key in days (since access_key_n_last_rotated)")
-    axes.set_ylabel("idle time in days")
+    axes.set_xlabel(f"age of the key in days (since access_key_n_last_rotated); {_SCALE}")
+    axes.set_ylabel(f"idle time in days; {_SCALE}")
     return figure
 
 

@@ -157,7 +157,8 @@ def _largest(counts: pd.DataFrame, noun: str) -> pd.DataFrame:
 
 def _title(dates: Whole, total: Whole, account_counts: Whole) -> str:
     texts = []
-    for day in (-1, 0):
+    # Sums of different accounts are not compared.
+    for day in (-1, 0) if account_counts[0] == account_counts[-1] else (-1,):
         failures = f"{counted(int(total[day]), 'failure')} open" if day else f"{total[day]:,}"
         accounts = counted(int(account_counts[day]), "account")
         where = f" in {accounts}" if account_counts[0] != account_counts[-1] else ""

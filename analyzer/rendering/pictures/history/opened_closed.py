@@ -111,14 +111,14 @@ def _draw_bars(figure: Figure, axes: Axes, up: Whole, down: Whole, away: Whole) 
     axes.bar(range(count), up, width=0.8, color=FAIL, label="opened")
     axes.bar(range(count), -down, width=0.8, color=PASS, label="closed")
     if away.any():
-        axes.bar(range(count), -away, width=0.8, bottom=-down, color=OTHER, label="lost to follow-up (+)")
+        axes.bar(range(count), -away, width=0.8, bottom=-down, color=OTHER, label="lost to follow-up (second number)")
     axes.axhline(0, color=MUTED, linewidth=0.8)
     texts = []
     for counts, sign, align in ((up, 1, "bottom"), (down + away, -1, "top")):
         for position in np.flatnonzero(counts).tolist():
             y = sign * (counts[position] + 0.022 * reach)
             lost = sign < 0 and away[position]
-            text = f"{down[position]:,}\n+{away[position]:,}" if lost else f"{counts[position]:,}"
+            text = f"{down[position]:,}\n{away[position]:,} lost" if lost else f"{counts[position]:,}"
             texts.append(axes.text(position, y, text, ha="center", va=align, fontsize=9))
     low, high = axes.get_xlim()
     if texts:

@@ -65,9 +65,9 @@ def _title(bounds: Bounds, deadline: int | None) -> str:
         return f"One failure was open {days}, then closed"
     median = bounds.quantile(0.5)
     if median[0] is None:
-        title = f"{closed:,} of {counted(bounds.count, 'failure')} closed; the median is not reached"
+        title = f"All controls: {closed:,} of {counted(bounds.count, 'failure')} closed; the median is not reached"
     else:
-        title = f"Median time to fix: {days_in_words(*median)}"
+        title = f"Median time to fix, all controls: {days_in_words(*median)}"
     shares = None if deadline is None else bounds.closed_within(deadline)
     return title if shares is None else f"{title}; {shares_in_words(*shares)} within {counted(deadline or 0, 'day')}"
 
@@ -94,7 +94,7 @@ def _notes(history: History, dated: Flags, bounds: Bounds, reach: float) -> list
         notes.append(f"Left out: {counted(count, 'failure')} with an unknown start.")
     if beyond := int((bounds.longest > reach).sum()):
         notes.append(
-            f"Beyond the scale: {counted(beyond, 'failure')}, open for up to {bounds.longest.max():,.0f} days."
+            f"Beyond the scale: {counted(beyond, 'failure')}, open for at most {bounds.longest.max():,.0f} days."
         )
     return notes
 
@@ -109,7 +109,9 @@ def _draw_scales(axes: Axes, bounds: Bounds, reach: float) -> None:
     counts = [(int((bounds.shortest >= day).sum()), int((bounds.longest >= day).sum())) for day in ticks]
     observed = [f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}" for low, high in counts]
     axes.set_xticks(list(ticks), [f"{day:,}\n{count}" for day, count in zip(ticks, observed, strict=True)], fontsize=9)
-    axes.set_xlabel("days open (second line: failures observed for that long)", fontsize=9)
+    axes.set_xlabel(
+        "days open; below: number of failures known to be open that long (at least\N{EN DASH}at most)", fontsize=9
+    )
     axes.set_ylabel("share still open", fontsize=9)
 
 

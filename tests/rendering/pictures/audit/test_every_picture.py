@@ -190,4 +190,4 @@ def test_exceptions_are_told_where_no_picture_tells_them_apart(audit_of: Callabl
         note = "1 of those that fail or are not checked is waived."
         assert note in " ".join(texts(render.AUDIT[name](result)))
     assert title(result, "status") == "2 of 2 active credentials fail"
-    assert "  2  (1 waived)" in texts(accounts.draw(result))
+    assert "  2 (1 waived)" in texts(accounts.draw(result))

@@ -113,4 +113,4 @@ def test_a_failure_that_began_in_a_gap_of_years_does_not_stretch_the_days_open()
     )
     figure = drawn(history, "survival")
     assert figure.axes[0].get_xlim()[1] < 400
-    assert "Beyond the scale: 1 failure, open for up to 4,300 days." in all_of(figure)
+    assert "Beyond the scale: 1 failure, open for at most 4,300 days." in all_of(figure)

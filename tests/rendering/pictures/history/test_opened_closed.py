@@ -47,7 +47,7 @@ def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
     lost = Counter(UNITS[unit](row["lost_at"]) for row in rows if row["lost_at"])
     labels = spans(truth, unit)
     if lost:
-        assert bars(figure, "lost to follow-up (+)") == [-lost[label] for label in labels]
+        assert bars(figure, "lost to follow-up (second number)") == [-lost[label] for label in labels]
     assert bars(figure, "opened") == [opened[label] for label in labels]
     assert bars(figure, "closed") == [-closed[label] for label in labels]
     net = np.asarray(line(figure, "net").get_ydata())

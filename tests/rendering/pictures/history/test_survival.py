@@ -92,7 +92,9 @@ def test_medians_and_shares_are_bounds_in_words() -> None:
     world = World({ACCOUNT: [0, 31, 59, 90]}, [*[Subject(ACCOUNT, "PFPP")] * 4, *[Subject(ACCOUNT, "PFFP")] * 5])
     history = history_of(world, sla_days=60)
     # Four were open for 0 to 59 days, five for 28 to 90.
-    assert title(history, "survival") == "Median time to fix: between 28 and 90 days; 44% to 100% within 60 days"
+    assert title(history, "survival") == (
+        "Median time to fix, all controls: between 28 and 90 days; 44% to 100% within 60 days"
+    )
     said = all_of(drawn(history, "survival"))
     assert "median:\nbetween 28 and 90 days" in said
     assert "deadline 60 days: 44% to 100% closed by then" in said
@@ -114,7 +116,9 @@ def test_what_was_open_when_last_seen_may_have_been_closed_by_the_deadline() -> 
 def test_what_is_not_reached_is_said() -> None:
     world = World({ACCOUNT: list(range(9))}, [Subject(ACCOUNT, "PFFPPPPPP"), *[Subject(ACCOUNT, "PFFFFFFFF")] * 300])
     history = history_of(world, sla_days=5)
-    assert title(history, "survival") == "1 of 301 failures closed; the median is not reached; 0% to 1% within 5 days"
+    assert title(history, "survival") == (
+        "All controls: 1 of 301 failures closed; the median is not reached; 0% to 1% within 5 days"
+    )
     assert {"median:\nnot reached", "90th percentile:\nnot reached"} <= set(texts(drawn(history, "survival")))
     only_older = history_of(World({ACCOUNT: [0, 1]}, [Subject(ACCOUNT, "FF")]))
     assert why_not(render.HISTORY["survival"], only_older) == "No snapshots show the start of a failure."
