@@ -12,7 +12,6 @@ from analyzer.evidence.account_labels import AccountLabels
 from analyzer.evidence.answer import (
     exit_reason,
     further_to_do,
-    headline,
     incomplete,
     not_checked_in,
     scope,
@@ -20,16 +19,14 @@ from analyzer.evidence.answer import (
     unknown_age,
 )
 from analyzer.evidence.counted import without_manual
-from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import figures, opening
-from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
-from analyzer.rendering.first import accounts_failing, reason_alone, with_days
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.grid import grid_of, number_of
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
+from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, reason_alone, with_days
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Check
@@ -94,10 +91,7 @@ def _control(check: Check) -> dict[str, str]:
 
 
 def _lines(summary: Summary, due_within: int) -> list[str]:
-    lines = [line for line in headline(summary) if line != incomplete(summary)]
-    lines += comparisons_in_words(summary)
-    if due_by_check(summary, due_within):
-        lines.append(f"{due_in_words(summary, due_within)}.")
+    lines = [line for line in answer_in_sentences(summary, due_within) if line != incomplete(summary)]
     return [*lines, reason_alone(exit_reason(summary))]
 
 

@@ -30,7 +30,7 @@ _LEADING: Final = ("event", "severity", "state", "control", "account_id", "user"
 """The columns that come first, so that a narrow window shows them."""
 _WORDS: Final[Mapping[str, str]] = {
     "lost_sight": "lost to follow-up",
-    "not_known": "no longer checked",
+    "not_known": "undecided",
     "mfa_enabled": "MFA enabled",
     "mfa_disabled": "MFA disabled",
 }
@@ -44,7 +44,8 @@ _WORDS_FOR_COLUMNS: Final[Mapping[str, str]] = {
     "lost_at": "lost to follow-up at",
     "reopened": "regressed",
     "of_unknown_beginning": "not in these days: open in the oldest snapshot",
-    "p90_days": "90% days",
+    "median_days": "half closed in",
+    "p90_days": "9 of 10 closed in",
     "censored_left": "open in the oldest snapshot",
     "censored_right": "open in the newest snapshot",
     "open_days_min": "days open, at least",

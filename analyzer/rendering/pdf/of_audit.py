@@ -9,7 +9,6 @@ import numpy as np
 from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, Reason, RequirementStatus, Status, counted
 from analyzer.evidence.answer import (
     further_to_do,
-    headline,
     incomplete,
     not_checked_in,
     own_limits,
@@ -20,14 +19,12 @@ from analyzer.evidence.answer import (
 )
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
-from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
-from analyzer.evidence.people import comparisons_in_words
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text, records
 from analyzer.rendering import manual, waivers
-from analyzer.rendering.first import accounts_failing, with_days
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
+from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, with_days
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,10 +47,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
     summary = evidence.summary
     checklist = summary.checklist
     alarm = incomplete(summary)
-    lines = [line for line in headline(summary) if line != alarm]
-    lines += comparisons_in_words(summary)
-    if due_by_check(summary, due_within):
-        lines.append(f"{due_in_words(summary, due_within)}.")
+    lines = [line for line in answer_in_sentences(summary, due_within) if line != alarm]
     judged_by = f" Framework: {checklist.benchmark.title}." if checklist.benchmark else ""
     limits = manual.paragraphs("judging", "What a credential report cannot show")
     parts = [

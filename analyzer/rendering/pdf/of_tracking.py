@@ -65,7 +65,7 @@ def _figures_of_comparison(comparison: Comparison) -> list[Figure]:
         "regressed": "regressed",
         "fixed": "fixed",
         "still_failing": "still failing",
-        "not_known": "no longer checked",
+        "not_known": "undecided",
     }
     return _figures({name: comparison.counts.get(name, 0) for name in labels}, labels)
 
@@ -98,7 +98,7 @@ def _measures(history: History) -> Part:
         "closed",
         "lost to follow-up",
         "regressed",
-        "median days to fix",
+        "half closed in",
     )
     texts = [] if rows else ["No control has failed."]
     return Part("By control", heads if rows else (), rows, (0, 0, 0, 0, 0, 0, 0, 1), texts)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence import opening
-from analyzer.evidence.answer import exit_reason, headline, own_limits, scope, unknown_age
+from analyzer.evidence.answer import exit_reason, own_limits, scope, unknown_age
 from analyzer.evidence.due import due_by_check
 from analyzer.evidence.people import comparisons
 from analyzer.reading.issues import CODES
-from analyzer.rendering.first import reason_alone, with_days
+from analyzer.rendering.sentences import answer_in_sentences, reason_alone, with_days
 from analyzer.rendering.workbook import live, totals
 from analyzer.rendering.workbook.accounts import SHEET as ACCOUNTS
 from analyzer.rendering.workbook.accounts import sums_of_accounts
@@ -40,7 +40,7 @@ _LEFT_OUT: Final = (
 def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, labels: AccountLabels) -> None:
     """Write the sheet Summary; `due_within` is the number of days for checks that will fail soon."""
     page = Page(book, book.sheet("Summary"), _WIDTHS)
-    _answer(page, summary)
+    _answer(page, summary, due_within)
     page.pairs("Completeness", _completeness(summary, shown))
     _reference(page, summary, shown)
     if summary.requirements:
@@ -70,14 +70,16 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, l
     _accounts(page, summary, labels)
 
 
-def _answer(page: Page, summary: Summary) -> None:
+def _answer(page: Page, summary: Summary, due_within: int) -> None:
     """Write the title and the answer in sentences."""
     page.sheet.set_row(0, 24)
     title = TITLE if summary.part is None else f"{TITLE}: accounts of {summary.part.owner}"
     page.sheet.write_string(0, 0, title, page.book.styles.title)
     page.row = 1
     # The exit code belongs to the whole audit, not to the accounts of one owner.
-    lead = [*headline(summary), *([reason_alone(exit_reason(summary))] if summary.part is None else [])]
+    lead = answer_in_sentences(summary, due_within)
+    if summary.part is None:
+        lead.append(reason_alone(exit_reason(summary)))
     page.line("\n".join(lead), page.book.styles.lead, _LEAD_WIDTH, LINE_HEIGHT + 2)
     part = summary.part
     shared = (

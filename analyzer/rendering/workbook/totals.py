@@ -19,8 +19,8 @@ from analyzer.evidence.answer import further_to_do, not_checked_in, to_do_first
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
-from analyzer.rendering.first import accounts_failing
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
+from analyzer.rendering.sentences import accounts_failing
 from analyzer.rendering.workbook import live
 from analyzer.rendering.workbook.accounts import HEADS
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, lines
