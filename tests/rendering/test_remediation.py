@@ -479,7 +479,7 @@ def test_each_line_is_the_report_s_own_evidence_with_the_reason_above_it(tmp_pat
         f"""# make_inactive      account user key created last-used
 # delete_never_used  account user key created
 # remove_password    account user user-created password-set last-used
-# As of the end of 2026-10-31, UTC. 4 items.
+# Judged as of the end of 2026-10-31, UTC. 4 items.
 
 
 # ==== Account 111122223333: 1 key to make inactive, 1 never-used key to delete, 1 password to remove ====
