@@ -268,7 +268,7 @@ def test_lists_alone_do_not_change_the_exit_code(folder: Path) -> None:
 def test_a_list_whose_rows_all_match_says_so(folder: Path) -> None:
     write(folder / "leavers.csv", "user,last_day\nbilling,2026-09-30\n")
     done = audit(folder, "--format", "parquet")
-    assert "; all rows of leavers.csv match a user, 1 user in all (leavers.parquet, sheet Leavers).\n" in done.stdout
+    assert "; all rows of leavers.csv match a user, 2 users in all (leavers.parquet, sheet Leavers).\n" in done.stdout
     assert "\nA user who is not in the list, or has not left yet, passes leaver-credentials.\n" in done.stdout
 
 

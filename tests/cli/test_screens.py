@@ -223,7 +223,7 @@ def test_a_quiet_run_names_what_was_not_read(tmp_path: Path) -> None:
     write(tmp_path / "in/broken.json", '{"State": "STARTED"}')
     done = run("audit", "in", *PARQUET, "-q", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
-    start = "note: Exit code 3: 2 inputs not read, first in/broken.json: the answer of generate-credential-report"
+    start = "note: Exit code 3: 2 inputs not read, first in/2026-10-31.csv:4: 3 fields where the header has 22"
     assert done.stderr.startswith(start)
 
 
