@@ -212,7 +212,7 @@ def audit(folder: Path, *options: str) -> Any:  # noqa: ANN401 - what ran
 
 
 SAID = (
-    "3 active credentials of 2 users who left; 1 was used after the last day; 1 not checked; 4 users found in "
+    "3 active credentials of 2 users who left; 1 was used after the last day; 1 not checked; 4 users match a row of "
     "leavers.csv; 2 unclear pairs of row and user; 1 row without a user (leavers.parquet, sheet Leavers)."
 )
 SAID_OF_PEOPLE = "3 users are not in people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
@@ -225,7 +225,7 @@ def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
     assert SAID in lines
     assert SAID_OF_PEOPLE in lines
     assert lines[lines.index(SAID_OF_PEOPLE) + 1] == (
-        "leaver-credentials, pass: the user is not in the list, or has not left yet."
+        "A user who is not in the list, or has not left yet, passes leaver-credentials."
     )
     assert "  leavers.csv:5 intern@example.com: no user has this name" in lines
     assert "leaver-credentials: 3 of 6 fail; 1 not checked; 2 pass; " in done.stdout
@@ -259,7 +259,17 @@ def test_lists_alone_do_not_change_the_exit_code(folder: Path) -> None:
     done = audit(folder, *options)
     assert done.returncode == 0
     assert audit(folder, *options, "--strict").returncode == 0
-    assert "0 active credentials of users who left; 0 users found in leavers.csv; 1 row without a user" in done.stdout
+    assert (
+        "0 active credentials of users who left; 0 users match a row of leavers.csv; 1 row without a user"
+        in done.stdout
+    )
+
+
+def test_a_list_whose_rows_all_match_says_so(folder: Path) -> None:
+    write(folder / "leavers.csv", "user,last_day\nbilling,2026-09-30\n")
+    done = audit(folder, "--format", "parquet")
+    assert "; all rows of leavers.csv match a user, 2 users in all (leavers.parquet, sheet Leavers).\n" in done.stdout
+    assert "\nA user who is not in the list, or has not left yet, passes leaver-credentials.\n" in done.stdout
 
 
 def test_rows_without_a_user_are_named_with_the_name_that_may_be_meant(folder: Path) -> None:
@@ -541,7 +551,7 @@ def test_each_snapshot_is_compared_and_the_trend_counts_both(folder: Path) -> No
         "fixed": 0,
     }
     done = audit(folder, "--every-snapshot", "--format", "parquet", "--control", "leaver-credentials")
-    assert "users found in leavers.csv" in done.stdout
+    assert "users match a row of leavers.csv" in done.stdout
     assert "counted once per snapshot" in done.stdout
     rows = parquet.read_table(folder / "out/leavers.parquet").to_pylist()
     # Two names of one person in two snapshots are no two users.

@@ -164,7 +164,7 @@ def test_the_screen_and_the_workbook_have_the_counts_of_the_run_with_names(here:
     plain = run(*given, "-o", "plain", cwd=here)
     hidden = run(*given, "-o", "hidden", "--pseudonyms", "the.key", cwd=here)
     assert hidden.returncode == plain.returncode == 1
-    said = next(line for line in plain.stdout.splitlines() if "users found in leavers.csv" in line)
+    said = next(line for line in plain.stdout.splitlines() if "users match a row of leavers.csv" in line)
     before, after = said.split("leavers.csv")
     shown = next(line for line in hidden.stdout.splitlines() if line.startswith(before))
     assert shown.endswith(after)

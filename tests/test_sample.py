@@ -235,5 +235,5 @@ def test_the_sheets_name_the_source_and_the_waivers(tmp_path: Path) -> None:
     assert [f"Evidence set: out; digest of the evidence set (credreport verify prints it): {digest}."] in lines
     assert any(line and line[0].startswith("Control: unused-credentials (CIS ") for line in lines)
     assert any(line and "limit 45 days: " in line[0] for line in lines)
-    assert ["Reference date: each report as of its own capture time, 2026-10-31."] in lines
+    assert ["Each report is judged at its capture time (2026-10-31)."] in lines
     assert lines[-2:] == [["Drawn by", "Drawn on"], ["Reviewed by", "Reviewed on"]]

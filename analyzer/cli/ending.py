@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from analyzer.cli.signals import Interrupted
 from analyzer.cli.streams import complain, print_json, remark, silence
+from analyzer.controls.vocabulary import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import pandas as pd
 
     from analyzer.cli.options import Showing
     from analyzer.controls.control import Severity
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from analyzer.pipeline import WrittenFiles
 
 
+NOT_READ: Final = "some input could not be read or judged"
+"""The reason of the exit code 3 in `analyzer.evidence.answer`, without the names of the input."""
 SCHEMAS: Final = "v1"
 """Version of the JSON that commands print. New fields keep it; removed or changed fields raise it."""
 
@@ -57,6 +62,23 @@ def show(command: str, facts: Facts, draw: Callable[[], None], showing: Showing,
         draw()
 
 
+def _with_first_input(reason: str, issues: pd.DataFrame | None) -> str:
+    """Return the reason of the exit code 3 with the number of inputs (files and rows) not read, and the first of them.
+
+    `issues` are the data issues of the run. The reason stays as it is if it is about something else.
+    """
+    from analyzer.reading.columns import records  # noqa: PLC0415 - loads pandas
+    from analyzer.reading.issues import CODES, Level  # noqa: PLC0415
+
+    rejected = [] if issues is None else [CODES[code].level >= Level.REJECTED for code in issues["code"]]
+    if issues is None or not any(rejected) or NOT_READ not in reason:
+        return reason
+    row = records(issues[rejected].head(1))[0]
+    line = f":{row['line']}" if row["line"] else ""
+    count = counted(sum(rejected), "input")
+    return reason.replace(NOT_READ, f"{count} not read, first {row['source']}{line}: {row['message']}")
+
+
 def end(  # noqa: PLR0913 - the result, and how it is shown
     command: str,
     code: int,
@@ -80,7 +102,8 @@ def end(  # noqa: PLR0913 - the result, and how it is shown
         show(command, lambda: facts() | files, draw, showing, rows)
         if showing.quiet and not showing.as_json and code == 3:
             # An exit code alone does not show what was not read.
-            remark(facts().get("exit_reason") or "Exit code 3: some input was not read; without --quiet it is named.")
+            reason = facts().get("exit_reason") or "Exit code 3: some input was not read; without --quiet it is named."
+            remark(_with_first_input(reason, getattr(written, "issues", None)))
     except (Exception, Interrupted) as error:  # noqa: BLE001 - the evidence is complete, and its exit code is valid
         silence()
         complain(f"the result could not be shown: {error}", f"the evidence is complete in {output}")

@@ -80,7 +80,7 @@ def _is_rejected(code: str) -> bool:
 
 
 def _missing(code: str, count: int) -> str:
-    singular, plural = _NOT_READ.get(code, (CODES[code].title, CODES[code].title))
+    singular, plural = _NOT_READ.get(code, (CODES[code].of(1), CODES[code].of(2)))
     return f"{count:,} {singular if count == 1 else plural}"
 
 

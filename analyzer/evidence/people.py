@@ -132,17 +132,20 @@ def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
                 parts.append(f"{used:,} {'was' if used == 1 else 'were'} used after the last day{more}")
             if undecided:
                 parts.append(f"{undecided:,} not checked")
-    return [*parts, f"{counted(counts[Match.MATCHED], 'user')} found in {name}", *_unmatched(counts)]
+    matched, others = counts[Match.MATCHED], _unmatched(counts)
+    if matched and not others:
+        return [*parts, f"all rows of {name} match a user, {counted(matched, 'user')} in all"]
+    return [*parts, f"{counted(matched, 'user')} {'matches' if matched == 1 else 'match'} a row of {name}", *others]
 
 
-PASSES_OF_LEAVERS: Final = "pass: the user is not in the list, or has not left yet"
+PASSES_OF_LEAVERS: Final = "A user who is not in the list, or has not left yet, passes"
 
 
 def passes_of_leavers(summary: Summary) -> str:
     """Return what a pass of `leaver-credentials` means; an empty text if it has none."""
     pairs = zip(summary.checklist.checks, summary.by_control, strict=True)
     passing = [check.control.id for check, sums in pairs if check.control.needs == f"--{LEAVERS}" and sums[Status.PASS]]
-    return f"{passing[0]}, {PASSES_OF_LEAVERS}." if passing else ""
+    return f"{PASSES_OF_LEAVERS} {passing[0]}." if passing else ""
 
 
 def _of_people(summary: Summary, counts: Mapping[str, int]) -> list[str]:

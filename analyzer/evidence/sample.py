@@ -175,7 +175,7 @@ def _source(evidence: EvidenceSet, check: Check) -> tuple[str, ...]:
     return (
         f"Evidence set: {name}; digest of the evidence set (credreport verify prints it): {digest}.",
         f"Control: {check.control.id}{number}, {limit}: {check.title}.",
-        f"Reference date: {judged_at[0].lower()}{judged_at[1:]}.",
+        f"{judged_at}.",
     )
 
 

@@ -77,7 +77,11 @@ class Snapshots:
         """Return these options as settings. `listed` is the list of accounts. Raises UsageError for a bad value."""
         instant = values.instant(self.as_of)
         if self.max_report_age is not None and self.accounts is None:
-            raise UsageError("--max-report-age needs --accounts", "add the list of accounts: --accounts FILE")
+            raise UsageError(
+                "--max-report-age needs --accounts",
+                "add the list of accounts: --accounts FILE. The age is checked for each account of that list, so that "
+                "accounts without any report are named too",
+            )
         return {
             "as_of": instant,
             "every_snapshot": self.every_snapshot,

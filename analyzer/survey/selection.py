@@ -288,7 +288,8 @@ def _note_distance(entry: Entry, account: Account, span: Span, as_of: datetime, 
         least = "" if span.first == span.last else "at least "
         log.add(
             "older_report",
-            f"captured {least}{age:,} {'day' if age == 1 else 'days'} before the reference date: what was used, "
+            f"account {account[1] or 'unknown'}, captured {least}{age:,} {'day' if age == 1 else 'days'} before the "
+            "reference date: what was used, "
             "changed or removed since then is not in the report; get a report of that day",
             source=entry.name,
         )

@@ -223,7 +223,7 @@ def _pass_over_archives(entries: Iterable[Entry], log: IssueLog) -> None:
     folders = {entry.name.rpartition("/")[0] for entry in entries}
     for position, (source, line, column, value, code, message) in enumerate(log.rows):
         if code == "unopened_archive" and source.rpartition("/")[0] not in folders:
-            log.rows[position] = (source, line, column, value, "not_a_report", f"passed over: {message}")
+            log.rows[position] = (source, line, column, value, "not_a_report", message)
 
 
 def _require_reports(entries: Sequence[Entry], log: IssueLog) -> None:

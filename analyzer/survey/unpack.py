@@ -103,7 +103,7 @@ def note_no_report(file: File, why: str, log: IssueLog) -> None:
     if file.named_by_user:
         log.add("unreadable_file", f"not a credential report: {why}", source=file.name)
     else:
-        log.add("not_a_report", f"passed over: {why}", source=file.name)
+        log.add("not_a_report", why, source=file.name)
 
 
 def begins_as_csv(head: bytes) -> bool:

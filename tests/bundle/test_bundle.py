@@ -165,7 +165,7 @@ def installed(folder: Path, far: Path, python: str | Path) -> Path:
 def test_it_installs_and_audits_without_a_network(made: Path, far: Path) -> None:
     program = installed(made, far, sys.executable)
     printed = offline(program, "audit", "sample_reports", "--format", "pdf", "--format", "html", cwd=far, code=1)
-    assert "16 of 46 active credentials unused for 45 days or more" in printed
+    assert "16 of 46 active passwords and access keys of IAM users unused for 45 days or more" in printed
     assert (far / "credreport-out/summary.pdf").read_bytes().startswith(b"%PDF")
     shutil.rmtree(far / "credreport-out")
     assert answer(offline(program, "audit", "sample_reports", cwd=far, code=1)) == consoles()[ANSWER_ONLY]

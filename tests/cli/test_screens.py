@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.controls.catalog import BY_ID
+from analyzer.reading.issues import CODES
 from tests.cli.running import run
 from tests.cli.terminal import run_on_terminal
 from tests.reports import csv_of, key, root, user, write
@@ -195,6 +196,35 @@ def test_credentials_of_a_control_are_named_together(tmp_path: Path) -> None:
     write(tmp_path / "leavers.csv", "user,last_day\nanna,2026-01-31\n")
     done = run("audit", "2026-10-31.csv", *PARQUET, "--leavers", "leavers.csv", cwd=tmp_path)
     assert "anna: leaver-credentials fail (access_key_1, access_key_2)\n" in done.stdout, done.stdout
+
+
+def test_data_issues_are_counted_with_the_right_number(tmp_path: Path) -> None:
+    for number, words in (
+        (1, "  1  file passed over: not a credential"),
+        (2, "  2  files passed over: not credential"),
+    ):
+        write(tmp_path / f"in/notes-{number}.txt", "nothing of a report")
+        write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a")))
+        assert words in run("audit", "in", *PARQUET, cwd=tmp_path).stdout
+    whole = run("audit", "in", *PARQUET, "--verbose", cwd=tmp_path).stdout
+    (line,) = [line for line in whole.splitlines() if "files passed over" in line]
+    assert line.count("passed over") == 1
+    assert all(code.of(1) == code.title and code.of(2) for code in CODES.values())
+
+
+def test_an_old_report_is_named_by_its_account(tmp_path: Path) -> None:
+    write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a")))
+    title = "1  report more than a day older than the reference date: account 111122223333, captured 4 days before\n"
+    assert title in run("audit", "2026-10-31.csv", "--as-of", "2026-11-04", *PARQUET, cwd=tmp_path).stdout
+
+
+def test_a_quiet_run_names_what_was_not_read(tmp_path: Path) -> None:
+    write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a")) + "\nhalf,a,row")
+    write(tmp_path / "in/broken.json", '{"State": "STARTED"}')
+    done = run("audit", "in", *PARQUET, "-q", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    start = "note: Exit code 3: 2 inputs not read, first in/2026-10-31.csv:4: 3 fields where the header has 22"
+    assert done.stderr.startswith(start)
 
 
 def test_each_user_stands_once_among_what_is_critical_or_high(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_days_in_nested_folders_are_snapshots(tmp_path: Path) -> None:
         write(tmp_path / f"t/{day}/{ACCOUNT}.csv", report(*names, cells=USED if "11" in day else IDLE))
     ran = run_program("audit", "t", "--format", "parquet", "--control", "unused-credentials", cwd=tmp_path)
     assert ran.returncode == 0
-    assert "As of" in ran.stdout or "as of its own capture time, 2026-11-01" in ran.stdout
+    assert "Judged as of" in ran.stdout or "judged at its capture time (2026-11-01)" in ran.stdout
     assert "duplicate_user" not in ran.stdout
     result = audit([str(tmp_path / "t")], Settings())
     assert users(result) == ["anna"]
@@ -140,7 +140,10 @@ def test_mostly_the_same_users_are_snapshots_of_unknown_order(tmp_path: Path, wh
         "INCOMPLETE: 2 reports could not be put in order of time.\nNo active password or access key to judge.\n"
         in ran.stdout
     )
-    assert "Not in these numbers: 5 active credentials in reports whose order is not known." in ran.stdout
+    assert (
+        "Not in these numbers: 5 active passwords and access keys of IAM users in reports whose order is not known."
+        in ran.stdout
+    )
     assert "give their capture times" in ran.stdout
     assert "remove the copy" not in ran.stdout
     result = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
@@ -160,7 +163,7 @@ def test_the_order_is_known_where_the_times_are_given(tmp_path: Path) -> None:
     given_times = ["--captured-at", "a.csv=2026-09-30", "--captured-at", "b.csv=2026-10-31"]
     ran = run_program("audit", "in", *given_times, "--control", "unused-credentials", cwd=tmp_path)
     assert ran.returncode == 0
-    assert "0 of 1 active credential unused" in ran.stdout
+    assert "0 of 1 active password or access key of an IAM user unused" in ran.stdout
     assert "2026-10-31" in ran.stdout
 
 

@@ -56,6 +56,8 @@ _LEVEL_STYLES: Final[dict[Level, str]] = {
     Level.REPAIRED: "yellow",
     Level.NOTICE: "dim",
 }
+_NAMED: Final = "older_report"
+"""The code of issues whose first message names the account, which is shown in any case."""
 _NOUNS: Final = {"charts/": "picture", "owners/": "workbook"}
 
 
@@ -205,10 +207,12 @@ def show_issues(
         location = row["source"] + (f":{row['line']}" if row["line"] else "")
         location += f" {row['column']}" if row["column"] else ""
         text = Text(f"  {count:>5,}  ")
-        text.append(CODES[code].title, style=_LEVEL_STYLES[CODES[code].level])
+        text.append(CODES[code].of(count), style=_LEVEL_STYLES[CODES[code].level])
         # Input that was not read is shown with an example in any case, because the user has to repair it.
         is_rejected = CODES[code].level >= Level.REJECTED
         message = f": {row['message']}" if most is None or (is_rejected and in_full) else ""
+        if most is not None and code == _NAMED and row["message"].startswith("account "):
+            message = f": {'e.g. ' if count > 1 else ''}{row['message'].partition(' before ')[0]} before"
         where = f" ({'e.g. ' if count > 1 else ''}{location})" if most is None or is_rejected else ""
         text.append(printable(f"{where}{message}"))
         print_line(console, text, hang=9)

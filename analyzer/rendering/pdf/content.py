@@ -68,7 +68,7 @@ class Content:
 
 def issues(counts: Mapping[str, int]) -> Part | None:
     """Return the data issues with their numbers; None if there are none."""
-    rows: list[list[str | int]] = [[count, CODES[code].title] for code, count in counts.items()]
+    rows: list[list[str | int]] = [[count, CODES[code].of(count)] for code, count in counts.items()]
     return Part("Data issues, most serious first", ("count", "issue"), rows, (0, 1)) if rows else None
 
 

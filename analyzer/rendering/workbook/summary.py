@@ -63,7 +63,7 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, l
     ]:
         page.pairs(_LEFT_OUT.format(shown.most_rows), left_out)
     issues: list[list[Value]] = [
-        [code, shown.count(count, "Issues", code=code), CODES[code].title]
+        [code, shown.count(count, "Issues", code=code), CODES[code].of(count)]
         for code, count in summary.issue_counts.items()
     ]
     page.table("Data issues, most serious first (sheet Issues)", ["code", "count", ""], issues)
