@@ -44,7 +44,7 @@ class Ending(NamedTuple):
 
     def reason(self, summary: Summary) -> str:
         """Return a sentence that explains the exit code."""
-        from analyzer.evidence.answer import exit_reason  # noqa: PLC0415 - loads pandas
+        from analyzer.evidence.exit_reason import exit_reason  # noqa: PLC0415 - loads pandas
 
         return exit_reason(summary, **self._asdict())
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words, exit_one, exit_without_failures, incomplete, not_added
+from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
 from analyzer.evidence.checks import check_of, summed_rows
+from analyzer.evidence.exit_reason import exit_one, exit_without_failures
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.plain import plain_rows
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas

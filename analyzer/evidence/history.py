@@ -15,14 +15,9 @@ import pyarrow as pa
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.answer import (
-    checklist_in_words,
-    exit_sentence,
-    exit_without_failures,
-    incomplete,
-    not_added,
-)
+from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
 from analyzer.evidence.checks import check_of, summed_rows
+from analyzer.evidence.exit_reason import exit_sentence, exit_without_failures
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.survival import Bounds

@@ -208,10 +208,7 @@ def _repaired_rows(  # noqa: PLR0913 - the line, where it stands, and where issu
     quoted = _cells(line, header.delimiter, csv.QUOTE_MINIMAL)
     plain = _cells(line, header.delimiter, csv.QUOTE_NONE)
     for cells in (quoted, plain):
-        # With quotes as text, the number of cells can be right by chance, so each cell has to fit its column as well.
-        if len(cells) != width or _has_moved_arn(cells, header.columns):
-            continue
-        if cells is quoted or _fits(cells, header.columns):
+        if _is_complete(cells, header.columns, quotes_are_text=cells is plain):
             if _may_be_end_of_row(cells, header.columns, follows_short_line=follows_short_line):
                 note("rejected_row", _MAY_HAVE_MOVED)
                 return []
@@ -333,6 +330,16 @@ def _fits(cells: list[str], columns: tuple[str, ...]) -> bool:
     return all(flag in _FLAGS or flag in SENTINELS for flag in flags) and all(
         time.lower() in SENTINELS or parse_instant(time) is not None for time in times
     )
+
+
+def _is_complete(cells: list[str], columns: tuple[str, ...], *, quotes_are_text: bool) -> bool:
+    """Return whether a row has as many cells as the header, and none of them has moved.
+
+    With quotes as text, the number of cells can be right by chance. Then each cell has to fit its column as well.
+    """
+    if len(cells) != len(columns) or _has_moved_arn(cells, columns):
+        return False
+    return not quotes_are_text or _fits(cells, columns)
 
 
 def _has_moved_arn(cells: list[str], columns: tuple[str, ...]) -> bool:

@@ -16,15 +16,8 @@ from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.controls.control import Severity
 from analyzer.controls.policy import parse_policy
 from analyzer.errors import UsageError
-from analyzer.evidence.answer import (
-    answer,
-    exit_reason,
-    further_to_do,
-    headline,
-    scope,
-    something_open,
-    to_do_first,
-)
+from analyzer.evidence.answer import answer, further_to_do, headline, scope, something_open, to_do_first
+from analyzer.evidence.exit_reason import exit_reason
 from tests.cli.running import run
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, unused, user, write
 from tests.running import Audit, Settings, audit

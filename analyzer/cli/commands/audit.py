@@ -75,6 +75,13 @@ class AuditShowing(Showing):
         return self.due_within or DUE_WITHIN
 
     @property
+    def most_shown(self) -> int:
+        """How many of the worst findings are printed at most."""
+        from analyzer.evidence.worst import MOST_IN_FULL, MOST_SHOWN  # noqa: PLC0415 - loads pandas
+
+        return 0 if not self.progress else MOST_IN_FULL if self.verbose else MOST_SHOWN
+
+    @property
     def lists_due(self) -> bool:
         """Whether checks that will fail are listed, and not only counted."""
         return self.verbose or self.due_within is not None
@@ -163,26 +170,22 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       credreport audit s3://reports --engine dask --format parquet -o s3://reports-out
     """  # noqa: D301 - \b keeps the examples' lines
     formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
-    where, tables = engine.chosen(paths, evidence.output), showing.tables(evidence)
     from analyzer.cli.progress import working  # noqa: PLC0415 - not for --help
 
     with working("audit", formats, shown=showing.progress) as (bars, beside):
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas, after the helper has started
-        from analyzer.evidence.worst import MOST_IN_FULL, MOST_SHOWN  # noqa: PLC0415
 
-        judged = options.judged(snapshots, comparing, judging)
-        workbook = evidence.workbook(judged["organization"])
+        workbook = evidence.workbook((judged := options.judged(snapshots, comparing, judging))["organization"])
         run = pipeline.audit(
             paths,
             output=evidence.output,
             formats=formats,
-            tables=tables,
+            tables=showing.tables(evidence),
             options=pipeline.Options(helper=beside, due_within=showing.days_ahead, **workbook),
-            where=pipeline.Engine(*where),
+            where=pipeline.Engine(*engine.chosen(paths, evidence.output)),
             **judged,
             pseudonyms=evidence.key(paths, quiet=showing.quiet),
-            with_worst=showing.progress,
-            most_shown=MOST_IN_FULL if showing.verbose else MOST_SHOWN,
+            most_shown=showing.most_shown,
             with_due=showing.lists_due,
             proof=evidence.proof(),
             progress=bars,

@@ -9,16 +9,9 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.account_labels import AccountLabels
-from analyzer.evidence.answer import (
-    exit_reason,
-    further_to_do,
-    incomplete,
-    not_checked_in,
-    scope,
-    to_do_first,
-    unknown_age,
-)
+from analyzer.evidence.answer import further_to_do, incomplete, not_checked_in, scope, to_do_first, unknown_age
 from analyzer.evidence.counted import without_manual
+from analyzer.evidence.exit_reason import exit_reason
 from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows

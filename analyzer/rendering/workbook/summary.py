@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence import opening
-from analyzer.evidence.answer import exit_reason, own_limits, scope, unknown_age
+from analyzer.evidence.answer import own_limits, scope, unknown_age
 from analyzer.evidence.due import due_by_check
+from analyzer.evidence.exit_reason import exit_reason
 from analyzer.evidence.people import comparisons
 from analyzer.reading.issues import CODES
 from analyzer.rendering.sentences import answer_in_sentences, reason_alone, with_days
