@@ -68,7 +68,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
 
     def run(output: str) -> None:
         key = _key(pseudonyms, inputs)
-        pipeline.audit(inputs, output=output, formats=(), pseudonyms=key, with_worst=False, **parameters)
+        pipeline.audit(inputs, output=output, formats=(), pseudonyms=key, most_shown=0, **parameters)
 
     return AuditEvidence.made_by(run)
 

@@ -82,7 +82,6 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
     organization: Organization | None = None,
     lists: PeopleLists = PeopleLists(),  # noqa: B008 - frozen
     pseudonyms: Pseudonyms | None = None,
-    with_worst: bool = True,
     most_shown: int = MOST_SHOWN,
     with_due: bool = False,
     proof: Proof = NO_PROOF,
@@ -92,8 +91,7 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
 
     `organization` lists the expected accounts, `lists` the people with whom users are compared. With `pseudonyms`,
     these replace the names everywhere except in errors. `tables` are written with any formats. `notable` of the result
-    has the `most_shown` worst findings with `with_worst`, and as many that will fail soon with `with_due`. `proof`
-    signs the evidence.
+    has the `most_shown` worst findings and, with `with_due`, as many that will fail soon. `proof` signs the evidence.
     Raises InputError if nothing can be judged, UsageError for outputs that need names, OutputError as `folders.check`.
     """
     proof.require_possible(output)
@@ -117,8 +115,7 @@ def audit(  # noqa: PLR0913 - inputs, settings, and what is written
             raise
         storage.remove(location, SPOOL)
         files = finish(evidence, manifested, location, formats, options, progress, proof)
-        days = options.due_within if with_due else None
-        worst, strangers = _shown(evidence, days, most_shown) if with_worst else ({}, [])
+        worst, strangers = _shown(evidence, options.due_within if with_due else None, most_shown)
         issues, marks = to_pandas(evidence.table("issues")), carried(options.marks, location)
         remove_unlisted(evidence)
         removed, moved = not_again(earlier, files), moved_to(evidence, output)
@@ -148,7 +145,12 @@ def _under(
 
 
 def _shown(evidence: EvidenceSet, days: int | None, most: int) -> tuple[dict[str, tuple[pa.Table, int]], list[str]]:
-    """Return what the screen shows: the findings of `_notable`, and lines on leavers who match no user."""
+    """Return what the screen shows: the findings of `_notable`, and lines on leavers who match no user.
+
+    With 0 for `most`, nothing is shown, and nothing is read.
+    """
+    if not most:
+        return {}, []
     return _notable(evidence, days, most), leavers_without_user(evidence)
 
 

@@ -164,7 +164,7 @@ def _run(  # noqa: PLR0913 - inputs, settings, and output
 
         written = EvidenceSet.of("", manifest).files
         tables = [name for name in TABLES if name in written]
-        parameters = {"formats": (), "tables": tables, "with_worst": False, **lists}
+        parameters = {"formats": (), "tables": tables, "most_shown": 0, **lists}
         audit(reports, settings, str(again), pseudonyms=pseudonyms, **parameters)
         return
     from analyzer.pipeline.snapshots import compare, history  # noqa: PLC0415 - an audit does not need it

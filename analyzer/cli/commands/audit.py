@@ -75,6 +75,14 @@ class AuditShowing(Showing):
         return self.due_within or DUE_WITHIN
 
     @property
+    def lists(self) -> dict[str, Any]:
+        """How many findings of each list may be printed, and whether those that will fail soon are such a list."""
+        from analyzer.evidence.worst import MOST_IN_FULL, MOST_SHOWN  # noqa: PLC0415 - loads pandas
+
+        most = MOST_IN_FULL if self.verbose else MOST_SHOWN
+        return {"most_shown": most if self.progress else 0, "with_due": self.lists_due}
+
+    @property
     def lists_due(self) -> bool:
         """Whether checks that will fail are listed, and not only counted."""
         return self.verbose or self.due_within is not None
@@ -150,13 +158,12 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     The main control is "credentials unused for 45 days or more" of the CIS AWS Foundations Benchmark (2.11 in v7.0).
     One snapshot of each account is judged: the newest, or with --as-of the newest up to the reference date.
     Exits 0 if every check passes, is waived or is a manual check; 1 if a check fails or is not checked; 3 if some input
-    was not read, or (with --accounts) the report of an expected account is missing; 2 if nothing was written.
+    was not read, or (with --accounts) an expected report is missing; 2 if nothing was written.
 
     \b
     Examples:
       credreport audit reports/
-      credreport audit reports/ --as-of 2026-10-31 -o credreport-out
-      credreport audit reports/ --benchmark cis-5.0 --policy policy.toml
+      credreport audit reports/ --as-of 2026-10-31 --benchmark cis-5.0 --policy policy.toml
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports --engine dask --format parquet -o s3://reports-out
     """  # noqa: D301 - \b keeps the examples' lines
@@ -166,7 +173,6 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
 
     with working("audit", formats, shown=showing.progress) as (bars, beside):
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas, after the helper has started
-        from analyzer.evidence.worst import MOST_IN_FULL, MOST_SHOWN  # noqa: PLC0415
 
         judged = options.judged(snapshots, comparing, judging)
         workbook = evidence.workbook(judged["organization"])
@@ -179,9 +185,7 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
             where=pipeline.Engine(*where),
             **judged,
             pseudonyms=evidence.key(paths, quiet=showing.quiet),
-            with_worst=showing.progress,
-            most_shown=MOST_IN_FULL if showing.verbose else MOST_SHOWN,
-            with_due=showing.lists_due,
+            **showing.lists,
             proof=evidence.proof(),
             progress=bars,
         )
