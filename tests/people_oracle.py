@@ -102,7 +102,7 @@ def used_after(credential: Credential, row: Row, captured: datetime) -> bool | N
     """Return whether a credential was used after the last day; None: the report does not tell."""
     if isinstance(credential.used, datetime) and credential.used > left_at(row):
         return True
-    if credential.used == "unknown" or captured < left_at(row):
+    if credential.used == "unknown" or captured <= left_at(row):
         return None
     return False
 

@@ -267,9 +267,9 @@ def _waived(counts: dict[str, int]) -> str:
     count, both = counts["waived"], counts[Status.FAIL] + counts[Status.NOT_CHECKED]
     if not count:
         return ""
-    verb = "is" if counts["open"] == 1 else "are"
-    still_open = f" ({counts['open']:,} {verb} open)" if counts["open"] + count == both else ""
-    return f"; {count:,} of the {both:,} {'is' if count == 1 else 'are'} waived{still_open}"
+    which = f"{both:,} unused" if not counts[Status.NOT_CHECKED] else f"{both:,} unused or not checked"
+    number = "all" if count == both and both > 1 else f"{count:,}"
+    return f"; {number} of the {which} {'is' if count == 1 else 'are'} waived"
 
 
 def _waived_findings(summary: Summary) -> str:

@@ -8,6 +8,7 @@ from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import credentials_in_words
 from analyzer.evidence.coverage import Coverage, expected, missing
+from analyzer.evidence.trend import days_of
 
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
@@ -50,12 +51,12 @@ def _change(summary: Summary) -> str:
     if summary.trend is None or summary.checklist.unused is None or not len(summary.trend):
         return ""
     counts = summary.trends[summary.checklist.unused.control.id]
-    days = [f"{time:%Y-%m-%d}" for time in summary.trend["earlier_captured_at"].unique().to_pylist()]
+    (days, before), (_, now) = (days_of(summary.trend, name) for name in ("earlier_captured_at", "captured_at"))
     accounts = len(summary.trend["account_id"].unique())
     every = accounts == len(summary.accounts)
     where = "" if every else f" in the {counted(accounts, 'account')} with an earlier snapshot"
-    when = f"on {days[0]}" if len(set(days)) == 1 else f"before ({min(days)} to {max(days)})"
-    return f". Unused credentials{where}: {counts['open_before']:,} {when}, {counts['open']:,} now"
+    when = f"on {before}" if days == 1 else f"before ({before})"
+    return f". Unused credentials{where}: {counts['open_before']:,} {when}, {counts['open']:,} in the newest ({now})"
 
 
 class Figure(NamedTuple):
@@ -75,7 +76,7 @@ def figures(summary: Summary) -> list[Figure]:
     counts = [
         ("users", "IAM users with open checks", summary.open_by_kind.get("user", 0)),
         ("critical", "critical failures", _critical(summary)),
-        ("undecided", "not checked", sum(map(summary.undecided_of, summary.checklist.summed))),
+        ("undecided", "not checked, all controls", sum(map(summary.undecided_of, summary.checklist.summed))),
     ]
     if summary.unused is not None:
         counts.insert(0, ("unused", "unused credentials", summary.unused[Status.FAIL]))

@@ -9,6 +9,8 @@ from analyzer.controls.vocabulary import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
+
     from analyzer.evidence.summary import Summary
 
 
@@ -27,14 +29,13 @@ def trend(summary: Summary) -> str:
         if accounts < len(summary.accounts)
         else ""
     )
-    days = sorted({f"{time:%Y-%m-%d}" for time in table["earlier_captured_at"].unique().to_pylist()})
-    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    days, when = days_of(table, "earlier_captured_at")
     # The answer counts at the reference date. The trend counts at capture times, so its numbers can differ.
     differs = summary.settings.as_of is not None and table["captured_at"].unique().to_pylist() != [
         summary.settings.as_of
     ]
     each = "; each judged at its own capture time" if differs else ""
-    before = f"{sums['open_before']:,} in the snapshot{'' if len(days) == 1 else 's'} before ({when}{each})"
+    before = f"{sums['open_before']:,} in the snapshot{'' if days == 1 else 's'} before ({when}{each})"
     return f"{where}{sums['open']:,} {noun} now, {before}: {_changes(sums)}."
 
 
@@ -52,6 +53,23 @@ def trend_of_all(summary: Summary) -> str:
     where = f" in {'this account' if accounts == 1 else 'these accounts'}" if accounts < len(summary.accounts) else ""
     now = counted(sums["open"], "failure")
     return f"All controls{where}: {now} now, {sums['open_before']:,} before: {_changes(sums)}."
+
+
+def scope_of_trend(summary: Summary) -> str:
+    """Return in a sentence which accounts and snapshots a table of the trend compares; empty if there is no trend."""
+    table = summary.trend
+    if table is None or not len(table):
+        return ""
+    accounts = len(table["account_id"].unique())
+    (_, before), (_, now) = days_of(table, "earlier_captured_at"), days_of(table, "captured_at")
+    whose = f"{accounts:,} of {counted(len(summary.accounts), 'account')} with an earlier snapshot"
+    return f"Failures in {whose}: before is {before}, now is {now}. Waived failures are counted."
+
+
+def days_of(trend_table: pa.Table, column: str) -> tuple[int, str]:
+    """Return the number of days in a column of times of the trend, and these days in words."""
+    days = sorted({f"{time:%Y-%m-%d}" for time in trend_table[column].unique().to_pylist()})
+    return len(days), days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
 def _changes(sums: Mapping[str, int]) -> str:

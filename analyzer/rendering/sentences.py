@@ -11,7 +11,7 @@ from analyzer.controls.vocabulary import Status
 from analyzer.errors import first_few
 from analyzer.evidence.answer import headline
 from analyzer.evidence.due import due_by_check, due_in_words
-from analyzer.evidence.people import comparisons_in_words
+from analyzer.evidence.people import comparisons_in_words, passes_of_leavers
 
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
@@ -22,7 +22,8 @@ _MOST: Final = 3
 def answer_in_sentences(summary: Summary, due_within: int) -> list[str]:
     """Return the answer, the results of lists of people, and the number of checks that fail within these days."""
     due = [f"{due_in_words(summary, due_within)}."] if due_by_check(summary, due_within) else []
-    return [*headline(summary), *comparisons_in_words(summary), *due]
+    leavers = filter(None, [passes_of_leavers(summary)])
+    return [*headline(summary), *comparisons_in_words(summary), *leavers, *due]
 
 
 def accounts_failing(summary: Summary, position: int) -> str:

@@ -252,7 +252,7 @@ def test_a_deadline_finer_than_the_snapshots_is_said_to_be_so(tmp_path: Path) ->
     assert "The deadline of 14 days is shorter than the usual time between snapshots of 1 of 1 account" in fine
     assert "in 14 days*" in fine
     assert "0% to 100%" in fine
-    assert "between 0 and 59" in fine
+    assert "0 to 59 days" in fine
     wide = run("history", *options, "--sla-days", "60", cwd=tmp_path).stdout
     assert "is less than" not in wide
     assert "100%" in wide

@@ -10,6 +10,7 @@ from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, Reason, Re
 from analyzer.evidence.answer import (
     further_to_do,
     incomplete,
+    manual_checks,
     not_checked_in,
     own_limits,
     scope,
@@ -20,6 +21,7 @@ from analyzer.evidence.answer import (
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
+from analyzer.evidence.trend import scope_of_trend
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text, records
 from analyzer.rendering import manual, waivers
@@ -183,7 +185,8 @@ def _undecided(evidence: EvidenceSet) -> Part | None:
         f" {counted(further, 'further check')} could not be decided: findings.parquet, and the sheet Findings of the "
         f"workbook (status {Status.NOT_CHECKED.value})."
     )
-    texts = [f"{_REQUEST}{where_others if further else ''}"]
+    by_hand = manual_checks(summary)
+    texts = [f"{_REQUEST}{where_others if further else ''}", *([f"A person must make {by_hand}"] if by_hand else [])]
     heads = ("account", "user", "credential", "control", "why")
     return Part("Could not be decided", heads, rows, (0, 3, 0, 0, 5), texts, small=True) if rows else None
 
@@ -239,7 +242,8 @@ def _trend(summary: Summary) -> Part:
     heads, trend_rows = trend_by_control(summary)
     rows: list[list[str | int]] = [row for row in trend_rows if any(row[1:])]
     unchanged = [str(row[0]) for row in trend_rows if not any(row[1:])]
-    texts = [f"No failures before or now: {', '.join(unchanged)}."] if unchanged else []
+    texts = [scope_of_trend(summary)]
+    texts += [f"No failures in these accounts before or now: {', '.join(unchanged)}."] if unchanged else []
     return Part("Changes since the snapshots before", heads, rows, (1, 0, 0, 0, 0, 0), texts)
 
 

@@ -11,6 +11,7 @@ from analyzer.evidence.answer import own_limits, scope, unknown_age
 from analyzer.evidence.due import due_by_check
 from analyzer.evidence.exit_reason import exit_reason
 from analyzer.evidence.people import comparisons
+from analyzer.evidence.trend import scope_of_trend
 from analyzer.reading.issues import CODES
 from analyzer.rendering.sentences import answer_in_sentences, reason_alone, with_days
 from analyzer.rendering.workbook import live, totals
@@ -53,6 +54,7 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, l
         totals.population(page, summary, shown)
     if summary.trends:
         page.table("Changes since the snapshots before, by control (sheet Trend)", *opening.trend_by_control(summary))
+        page.line(scope_of_trend(summary), page.book.styles.wrapped, _LINE_WIDTH)
     if due := _due(summary, due_within):
         title = f"Will fail within {counted(due_within, 'day')} if nothing changes (sheet Findings, column fails_at)"
         page.table(title, ["control", summary.checklist.numbers_of.heading, "checks"], due)
