@@ -159,12 +159,12 @@ def test_all_controls_are_summed_up_beside_the_main_one(tmp_path: Path) -> None:
 
 def test_the_sentence_on_the_page_has_a_subject(tmp_path: Path) -> None:
     months(tmp_path)
-    assert opening(run(tmp_path)).endswith(". Unused credentials: 2 on 2026-09-30, 3 now.")
+    assert opening(run(tmp_path)).endswith(". Unused credentials: 2 on 2026-09-30, 3 on 2026-10-31.")
     write(tmp_path / f"{NOW}/{C}.csv", of(C, anna=IDLE))
-    ending = ". Unused credentials in the 1 account with an earlier snapshot: 2 on 2026-09-30, 3 now."
+    ending = ". Unused credentials in the 1 account with an earlier snapshot: 2 on 2026-09-30, 3 on 2026-10-31."
     assert opening(run(tmp_path)).endswith(ending)
     write(tmp_path / f"{OLDER}/{C}.csv", of(C, anna=IDLE))
-    assert opening(run(tmp_path)).endswith(". Unused credentials: 3 before (2026-08-31 to 2026-09-30), 4 now.")
+    assert opening(run(tmp_path)).endswith(". Unused credentials: 3 before (2026-08-31 to 2026-09-30), 4 on 2026-10-31.")
 
 
 def test_what_cannot_be_told_any_more_is_no_fix(tmp_path: Path) -> None:

@@ -51,12 +51,15 @@ def _change(summary: Summary) -> str:
     if summary.trend is None or summary.checklist.unused is None or not len(summary.trend):
         return ""
     counts = summary.trends[summary.checklist.unused.control.id]
-    (days, before), (_, now) = (days_of(summary.trend, name) for name in ("earlier_captured_at", "captured_at"))
+    (days_before, before), (days_now, now) = (
+        days_of(summary.trend, name) for name in ("earlier_captured_at", "captured_at")
+    )
     accounts = len(summary.trend["account_id"].unique())
     every = accounts == len(summary.accounts)
     where = "" if every else f" in the {counted(accounts, 'account')} with an earlier snapshot"
-    when = f"on {before}" if days == 1 else f"before ({before})"
-    return f". Unused credentials{where}: {counts['open_before']:,} {when}, {counts['open']:,} in the newest ({now})"
+    when_before = f"on {before}" if days_before == 1 else f"before ({before})"
+    when_now = f"on {now}" if days_now == 1 else f"in the newest snapshots ({now})"
+    return f". Unused credentials{where}: {counts['open_before']:,} {when_before}, {counts['open']:,} {when_now}"
 
 
 class Figure(NamedTuple):

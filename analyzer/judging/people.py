@@ -207,8 +207,8 @@ def used_since(left_at: Micros, used: Micros, is_use_known: Flags, shown_until: 
 
     All times are in microseconds: `left_at` is the end of the last day (`NO_TIME` if there is none), `used` the last
     use (`NO_TIME` if never or not known), and `shown_until` the time until which the report shows uses. `is_use_known`
-    marks where the report shows the last use, or shows that there was none. A report until the end of the last day, such
-    as one of which only that date is known, shows nothing of the time after it.
+    marks where the report shows the last use, or shows that there was none. A report until the end of the last day,
+    such as one of which only that date is known, shows nothing of the time after it.
     """
     has_left = left_at != NO_TIME
     return Truth(has_left & (used > left_at), has_left & is_use_known & (used <= left_at) & (shown_until > left_at))
