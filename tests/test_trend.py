@@ -164,7 +164,8 @@ def test_the_sentence_on_the_page_has_a_subject(tmp_path: Path) -> None:
     ending = ". Unused credentials in the 1 account with an earlier snapshot: 2 on 2026-09-30, 3 on 2026-10-31."
     assert opening(run(tmp_path)).endswith(ending)
     write(tmp_path / f"{OLDER}/{C}.csv", of(C, anna=IDLE))
-    assert opening(run(tmp_path)).endswith(". Unused credentials: 3 before (2026-08-31 to 2026-09-30), 4 on 2026-10-31.")
+    ending = ". Unused credentials: 3 before (2026-08-31 to 2026-09-30), 4 on 2026-10-31."
+    assert opening(run(tmp_path)).endswith(ending)
 
 
 def test_what_cannot_be_told_any_more_is_no_fix(tmp_path: Path) -> None:
