@@ -132,11 +132,24 @@ def old_reports(summary: Summary) -> str:
         [f"{account} ({time:%Y-%m-%d})" for account, time in zip(accounts, old["captured_at"], strict=True)]
     )
     than = "newest report" if as_of is None else "reference date"
-    verb, pronoun = ("is", "it") if len(old) == 1 else ("are", "they")
+    verb, pronoun, has = ("is", "it", "has") if len(old) == 1 else ("are", "they", "have")
+    count, total = _unused_of(summary, set(old["account_id"]), set(judged["account_id"].drop(old.index)))
+    shown = f", and {has} {count:,} of the {total:,} unused credentials" if count else ""
     return (
         f"{counted(len(old), 'report')} {verb} older than the {than} by {counted(limit, 'day')} or more: "
-        f"{report_list}; {pronoun} cannot show what happened later."
+        f"{report_list}; {pronoun} cannot show what happened later{shown}."
     )
+
+
+def _unused_of(summary: Summary, accounts: set[str], others: set[str]) -> tuple[int, int]:
+    """Return the number of unused credentials of these accounts, and of all; 0 and 0 if they cannot be told apart.
+
+    That is so if reports of these accounts are also among those of the `others`, or if an account is not known.
+    """
+    if accounts & others or not all(map(pd.notna, accounts)):
+        return 0, 0
+    failures = summary.matrix[Status.FAIL].iloc[summary.checklist.unused_position]
+    return int(failures[failures.index.isin(accounts)].sum()), int(failures.sum())
 
 
 def latest_old_capture(summary: Summary) -> pd.Timestamp | None:

@@ -319,3 +319,17 @@ def test_reports_older_than_the_limit_are_named(tmp_path: Path, account: str | N
     assert line == (
         f"1 report is older than the newest report by 45 days or more: {named}; it cannot show what happened later."
     )
+
+
+def test_the_unused_credentials_of_old_reports_are_counted(tmp_path: Path) -> None:
+    old = csv_of(root("444455556666"), *(user(name, account="444455556666", **IDLE) for name in ("a", "b")))
+    write(tmp_path / "in/2015-03-01/old.csv", old)
+    write(tmp_path / "in/2026-10-31/new.csv", csv_of(root(), user("c", **IDLE), user("d", **IN_ORDER)))
+    write(tmp_path / "in/2026-08-31/before.csv", csv_of(root(), user("c", **IDLE)))
+    newest, every = (
+        next(line for line in headline(audit([str(tmp_path / "in")], settings)) if "older" in line)
+        for settings in (Settings(make_checklist()), Settings(make_checklist(), every_snapshot=True))
+    )
+    assert newest.endswith("it cannot show what happened later, and has 2 of the 3 unused credentials.")
+    # One account has an old and a newer report, so its failures are not those of the old one alone.
+    assert every.endswith("they cannot show what happened later.")
