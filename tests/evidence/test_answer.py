@@ -322,7 +322,8 @@ def test_reports_older_than_the_limit_are_named(tmp_path: Path, account: str | N
 
 
 def test_the_unused_credentials_of_old_reports_are_counted(tmp_path: Path) -> None:
-    old = csv_of(root("444455556666"), *(user(name, account="444455556666", **IDLE) for name in ("a", "b")))
+    cells = {"user_creation_time": "2014-01-01T00:00:00Z"} | key(rotated="2014-01-01T00:00:00Z")
+    old = csv_of(root("444455556666"), *(user(name, account="444455556666", **cells) for name in ("a", "b")))
     write(tmp_path / "in/2015-03-01/old.csv", old)
     write(tmp_path / "in/2026-10-31/new.csv", csv_of(root(), user("c", **IDLE), user("d", **IN_ORDER)))
     write(tmp_path / "in/2026-08-31/before.csv", csv_of(root(), user("c", **IDLE)))
