@@ -134,7 +134,7 @@ def old_reports(summary: Summary) -> str:
     than = "newest report" if as_of is None else "reference date"
     verb, pronoun, has = ("is", "it", "has") if len(old) == 1 else ("are", "they", "have")
     count, total = _unused_of(summary, set(old["account_id"]), set(judged["account_id"].drop(old.index)))
-    shown = f", and {has} {count:,} of the {total:,} unused credentials" if count else ""
+    shown = f", and {has} {count:,} of the {total:,} unused" if count else ""
     return (
         f"{counted(len(old), 'report')} {verb} older than the {than} by {counted(limit, 'day')} or more: "
         f"{report_list}; {pronoun} cannot show what happened later{shown}."

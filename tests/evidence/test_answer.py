@@ -331,6 +331,6 @@ def test_the_unused_credentials_of_old_reports_are_counted(tmp_path: Path) -> No
         next(line for line in headline(audit([str(tmp_path / "in")], settings)) if "older" in line)
         for settings in (Settings(make_checklist()), Settings(make_checklist(), every_snapshot=True))
     )
-    assert newest.endswith("it cannot show what happened later, and has 2 of the 3 unused credentials.")
+    assert newest.endswith("it cannot show what happened later, and has 2 of the 3 unused.")
     # One account has an old and a newer report, so its failures are not those of the old one alone.
     assert every.endswith("they cannot show what happened later.")
