@@ -77,6 +77,8 @@ class _Share(NamedTuple):
     """Whether credentials are counted by kind, and notes and messages are shown in full."""
     grave: int = MOST_SHOWN
     """How many users with open critical and high findings are shown: all other lists are shortened first."""
+    with_commands: bool = True
+    """Whether the commands that list all entries are shown."""
 
 
 class _Due(NamedTuple):
@@ -107,7 +109,7 @@ def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due:
     shares = [_Share(most, check_count) for most in range(MOST_SHOWN, 0, -1)]
     shares += [_Share(1, most) for most in range(check_count - 1, 2, -1)]
     shares += [_Share(1, most, in_full=False) for most in range(check_count, 0, -1)]
-    shares += [_Share(1, 1, in_full=False, grave=most) for most in range(MOST_SHOWN - 1, 0, -1)]
+    shares += [_Share(1, 1, in_full=False, grave=most, with_commands=False) for most in range(MOST_SHOWN, 0, -1)]
     show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due))
 
 
@@ -132,10 +134,10 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
     show_issues(console, audit, run.issues, None if verbose else share.most, in_full=share.in_full)
     if verbose:
         show_files(console, run)
-    _show_answer(console, run, ending, due)
+    _show_answer(console, run, ending, due, with_commands=share.with_commands)
 
 
-def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due) -> None:
+def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due, *, with_commands: bool) -> None:
     """Print the answer, how many checks will fail soon, the reason of the exit code, and the file to open."""
     audit = run.summary
     counts = audit.unused or audit.totals
@@ -155,7 +157,10 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due)
     for line in run.strangers:
         print_line(console, f"  {line}", hang=4)
     if not due.is_listed and due_by_check(audit, due.days):
-        print_line(console, f"{due_in_words(audit, due.days)}{_listed_by(run, f'--due-within {due.days}')}.")
+        print_line(
+            console,
+            f"{due_in_words(audit, due.days)}{_listed_by(run, f'--due-within {due.days}') if with_commands else ''}.",
+        )
     for line in [] if run.carried is None else run.carried.lines:
         print_line(console, line)
     print_line(console, ending.reason(audit))
@@ -313,14 +318,15 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
     by_control = several and checklist.unused is None
     is_main = by_control is False and several
     options = f"--control {checklist.unused.control.id}" if is_main and checklist.unused else _OPEN
-    whole = show_command(run, options) if _has_findings(run) else ""
+    has_commands = share.with_commands and _has_findings(run)
+    whole = show_command(run, options) if has_commands else ""
     (show_findings if verbose else show_in_lines)(
         console, title, (findings.head(share.most), count), control=by_control, whole=whole
     )
     if GRAVE in worst:
         every_snapshot = run.summary.settings.every_snapshot
         grave = (worst[GRAVE][0], run.summary.grave_subjects)
-        whole = show_command(run, _OPEN) if _has_findings(run) else ""
+        whole = show_command(run, _OPEN) if has_commands else ""
         most = share.grave
         show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every_snapshot, whole=whole)
 
