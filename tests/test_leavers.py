@@ -272,6 +272,16 @@ def test_a_list_whose_rows_all_match_says_so(folder: Path) -> None:
     assert "\nA user who is not in the list, or has not left yet, passes leaver-credentials.\n" in done.stdout
 
 
+def test_the_workbook_of_an_owner_does_not_say_that_all_rows_match(folder: Path) -> None:
+    write(folder / "leavers.csv", "user,last_day\nbilling,2026-09-30\nnobody,2026-09-30\n")
+    write(folder / "accounts.csv", "account,owner\n111122223333,team-a\n")
+    audit(folder, "--format", "excel", "--accounts", "accounts.csv", "--by", "owner")
+    (book,) = (folder / "out/owners").iterdir()
+    answer = str(openpyxl.load_workbook(book)["Summary"]["A2"].value)
+    assert "match a row of leavers.csv" in answer or "matches a row of leavers.csv" in answer
+    assert "all rows of" not in answer
+
+
 def test_rows_without_a_user_are_named_with_the_name_that_may_be_meant(folder: Path) -> None:
     names = ["twin", "backup.operator@example.com", "biling", "nobody", "deployer"]
     write(folder / "leavers.csv", "\n".join(["user,last_day", *(f"{name},2026-09-30" for name in names)]))

@@ -133,7 +133,8 @@ def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
             if undecided:
                 parts.append(f"{undecided:,} not checked")
     matched, others = counts[Match.MATCHED], _unmatched(counts)
-    if matched and not others:
+    # The part of an owner has no rows for people without a user there, so it cannot show that all rows match.
+    if matched and not others and summary.part is None:
         return [*parts, f"all rows of {name} match a user, {counted(matched, 'user')} in all"]
     return [*parts, f"{counted(matched, 'user')} {'matches' if matched == 1 else 'match'} a row of {name}", *others]
 
