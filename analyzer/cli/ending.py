@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from analyzer.pipeline import WrittenFiles
 
 
-NOT_READ: Final = "some input could not be read or judged"
-"""The reason of the exit code 3 in `analyzer.evidence.answer`, without the names of the input."""
 SCHEMAS: Final = "v1"
 """Version of the JSON that commands print. New fields keep it; removed or changed fields raise it."""
 
@@ -67,15 +65,19 @@ def _with_first_input(reason: str, issues: pd.DataFrame | None) -> str:
 
     `issues` are the data issues of the run. The reason stays as it is if it is about something else.
     """
-    from analyzer.reading.columns import records  # noqa: PLC0415 - loads pandas
-    from analyzer.reading.issues import CODES, Level  # noqa: PLC0415
+    from analyzer.evidence.answer import is_rejected  # noqa: PLC0415 - loads pandas
+    from analyzer.evidence.exit_reason import NOT_READ  # noqa: PLC0415
+    from analyzer.reading.columns import records  # noqa: PLC0415
+    from analyzer.reading.issues import CODES  # noqa: PLC0415
 
-    rejected = [] if issues is None else [CODES[code].level >= Level.REJECTED for code in issues["code"]]
-    if issues is None or not any(rejected) or NOT_READ not in reason:
+    if issues is None or NOT_READ not in reason:
         return reason
-    row = records(issues[rejected].head(1))[0]
+    rejected = issues[issues["code"].isin(list(filter(is_rejected, CODES))).to_numpy()]
+    if rejected.empty:
+        return reason
+    (row,) = records(rejected.head(1))
     line = f":{row['line']}" if row["line"] else ""
-    count = counted(sum(rejected), "input")
+    count = counted(len(rejected), "input")
     return reason.replace(NOT_READ, f"{count} not read, first {row['source']}{line}: {row['message']}")
 
 

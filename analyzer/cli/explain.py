@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from analyzer.controls.catalog import BY_ID
 from analyzer.controls.checklist import make_checklist
 from analyzer.controls.frameworks import FRAMEWORKS, RELATED_IN_WORDS
+from analyzer.controls.vocabulary import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -195,7 +196,7 @@ def mapping(control: Control) -> list[str]:
                 spans[-1] = (spans[-1][0], benchmark.label, text)
             else:
                 spans.append((benchmark.label, benchmark.label, text))
-    lines = [f"{first if first == last else f'{first} to {last}'}: {text}" for first, last, text in spans]
+    lines = [f"{span(first, last)}: {text}" for first, last, text in spans]
     return lines or ["no framework requires this control"]
 
 

@@ -159,10 +159,9 @@ class Checklist:
         These are the stricter readings of controls that are judged. If all default controls are judged, these are also
         the controls that are not judged by default.
         """
-        ids = self.controls
+        ids, has_all_defaults = self.controls, self._has_all_defaults
         if self.benchmark is not None:
             return ()
-        has_all_defaults = self._has_all_defaults
         return tuple(
             control.id
             for control in CONTROLS

@@ -129,6 +129,11 @@ class Outcome(CodedEnum):
     CERTIFICATE = "certificate"
 
 
+def span(first: str, last: str) -> str:
+    """Return a span in words, which may be a single value: `2026-10-31`, `2026-09-30 to 2026-10-31`."""
+    return first if first == last else f"{first} to {last}"
+
+
 def counted(count: int, word: str) -> str:
     """Return a number with its noun: `1 day`, `1,748 days`."""
     return f"{count:,} {word if count == 1 else f'{word}s'}"

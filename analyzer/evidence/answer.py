@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from analyzer.controls.control import Parameter
-from analyzer.controls.vocabulary import Status, counted
+from analyzer.controls.vocabulary import Status, counted, span
 from analyzer.errors import first_few, in_words
 from analyzer.evidence.coverage import coverage_in_words
 from analyzer.evidence.plain import iso
@@ -404,8 +404,8 @@ def reference(summary: Summary) -> str:
     instants = summary.reference_instants
     if not instants:
         return "Nothing judged"
-    first, last = f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}"
-    return f"Each report is judged at its capture time ({first if first == last else f'{first} to {last}'})"
+    days = span(f"{instants[0]:%Y-%m-%d}", f"{instants[-1]:%Y-%m-%d}")
+    return f"Each report is judged at its capture time ({days})"
 
 
 def spoken(instant: datetime) -> str:

@@ -14,7 +14,7 @@ from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
 from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.exit_reason import exit_one, exit_without_failures
 from analyzer.evidence.history import IDENTITY
-from analyzer.evidence.plain import plain_rows
+from analyzer.evidence.plain import json_rows
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
 from analyzer.evidence.settings import Settings
 from analyzer.evidence.with_issues import WithIssues, issue_codes
@@ -128,9 +128,9 @@ class Comparison(WithIssues):
         return self.events[is_new & self.events["waiver"].isna().to_numpy()]
 
     @property
-    def new_facts(self) -> list[dict[str, Any]]:
-        """The events of new and regressed failures as plain data, also of waived ones, with the columns of `EVENTS`."""
-        return plain_rows(self.events[self.events["event"].isin(list(NEW_FAILURES)).to_numpy()][EVENTS.names])
+    def new_rows(self) -> list[str]:
+        """The events of new and regressed failures, also of waived ones, as JSON objects (columns: `EVENTS`)."""
+        return json_rows(to_arrow(self.events[self.events["event"].isin(list(NEW_FAILURES)).to_numpy()], EVENTS))
 
     @cached_property
     def tables(self) -> dict[str, pa.Table]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Status, counted
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Check
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.with_issues import WithIssues
+
+NOT_READ: Final = "some input could not be read or judged"
+"""The reason of the exit code 3 if input was not read."""
 
 
 def exit_reason(
@@ -37,7 +40,7 @@ def exit_without_failures(summary: WithIssues, code: int, fail_on: Severity = Se
     """Return in a sentence the reason for the exit code 0 or 3."""
     if code == 3:
         rejected = [issue_code for issue_code in summary.issue_counts if is_rejected(issue_code)]
-        reason = "some input could not be read or judged" if rejected else "data issues, which --strict counts"
+        reason = NOT_READ if rejected else "data issues, which --strict counts"
         reason = "reports of expected accounts are missing" if rejected == [LACKING] else reason
         return f"Exit code 3: {reason}."
     return f"Exit code 0: nothing{_at_least(fail_on)} is open."

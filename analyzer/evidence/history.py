@@ -276,7 +276,7 @@ class History(WithIssues):
         """Return the exit code if only controls of severity `fail_on` or higher count: see `Summary.exit_code_of`."""
         if self.has_issues(Level.REPAIRED if strict else Level.REJECTED):
             return 3
-        return 1 if any(self._open_checks(Severity(fail_on), strict=strict)) else 0
+        return 1 if self.open_count(fail_on=fail_on, strict=strict) else 0
 
     def exit_reason(self, *, fail_on: Severity = Severity.LOW, strict: bool = False, exit_zero: bool = False) -> str:
         """Return in a sentence the reason for the exit code; `exit_zero` turns 1 into 0."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, RequirementStatus, Status, counted
+from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Reason, RequirementStatus, Status, counted, span
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT, Findings, counted_by
 from analyzer.evidence.coverage import about_accounts, coverage_facts, missing_accounts, missing_in_words, names_of
 from analyzer.evidence.keys import keys_of
@@ -317,8 +317,8 @@ class Summary(WithIssues):
             f"{self.totals[name]:,} {name.replace('_', ' ')}" for name in ("fail", "not_checked", "pass")
         )
         dates = sorted({f"{instant:%Y-%m-%d}" for instant in self.reference_instants})
-        span = "no date" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-        return f"<Summary of an audit, {span}: {counted(len(self.accounts), 'account')}; checks: {counts}>"
+        when = span(dates[0], dates[-1]) if dates else "no date"
+        return f"<Summary of an audit, {when}: {counted(len(self.accounts), 'account')}; checks: {counts}>"
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 

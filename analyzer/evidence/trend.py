@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analyzer.controls.vocabulary import counted
+from analyzer.controls.vocabulary import counted, span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -21,7 +21,7 @@ def trend(summary: Summary) -> str:
         return ""
     ids = [checklist.checks[number].control.id for number in checklist.summed]
     ids = [checklist.unused.control.id] if checklist.unused else ids
-    sums = {name: sum(summary.trends[control][name] for control in ids) for name in summary.trends[ids[0]]}
+    sums = _sums(summary, ids)
     noun = "unused" if checklist.unused else "fail" if len(ids) == 1 else "failures"
     accounts = len(table["account_id"].unique())
     where = (
@@ -47,8 +47,7 @@ def trend_of_all(summary: Summary) -> str:
     table, checklist = summary.trend, summary.checklist
     if table is None or not len(table) or checklist.unused is None or len(checklist.summed) == 1:
         return ""
-    rows = [summary.trends[checklist.checks[number].control.id] for number in checklist.summed]
-    sums = {name: sum(row[name] for row in rows) for name in rows[0]}
+    sums = _sums(summary, [checklist.checks[number].control.id for number in checklist.summed])
     accounts = len(table["account_id"].unique())
     where = f" in {'this account' if accounts == 1 else 'these accounts'}" if accounts < len(summary.accounts) else ""
     now = counted(sums["open"], "failure")
@@ -69,7 +68,12 @@ def scope_of_trend(summary: Summary) -> str:
 def days_of(trend_table: pa.Table, column: str) -> tuple[int, str]:
     """Return the number of days in a column of times of the trend, and these days in words."""
     days = sorted({f"{time:%Y-%m-%d}" for time in trend_table[column].unique().to_pylist()})
-    return len(days), days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return len(days), span(days[0], days[-1])
+
+
+def _sums(summary: Summary, ids: Sequence[str]) -> dict[str, int]:
+    """Return the counts of the trend, summed over controls."""
+    return {name: sum(summary.trends[control][name] for control in ids) for name in summary.trends[ids[0]]}
 
 
 def _changes(sums: Mapping[str, int]) -> str:

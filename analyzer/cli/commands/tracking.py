@@ -2,7 +2,6 @@
 
 # Typer reads annotations when the program runs: no `from __future__ import annotations` here.
 
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -145,7 +144,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     why = comparison.exit_reason(exit_zero=exit_zero)
     draw = partial(show_comparison, run, why, verbose=showing.verbose)
     facts = partial(_with_reason, comparison, why, comparison.open_count)
-    rows = ("new_failures", map(json.dumps, comparison.new_facts)) if showing.as_json else None
+    rows = ("new_failures", comparison.new_rows) if showing.as_json else None
     return end("compare", comparison.exit_code, facts, run, draw, showing, exit_zero=exit_zero, rows=rows)
 
 

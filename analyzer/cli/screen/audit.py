@@ -157,10 +157,8 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due,
     for line in run.strangers:
         print_line(console, f"  {line}", hang=4)
     if not due.is_listed and due_by_check(audit, due.days):
-        print_line(
-            console,
-            f"{due_in_words(audit, due.days)}{_listed_by(run, f'--due-within {due.days}') if with_commands else ''}.",
-        )
+        command = f" ({show_command(run, f'--due-within {due.days}')})" if with_commands and _has_findings(run) else ""
+        print_line(console, f"{due_in_words(audit, due.days)}{command}.")
     for line in [] if run.carried is None else run.carried.lines:
         print_line(console, line)
     print_line(console, ending.reason(audit))
@@ -242,7 +240,8 @@ def _notes_on_controls(audit: Summary, shown: list[int], hidden: list[int], *, i
     checks, counts = audit.checklist.checks, audit.by_control
     failing = [number for number in hidden if counts[number][Status.FAIL]]
     others = len(hidden) - len(failing)
-    parts = [f"{counted(len(failing), 'more control')} that {_fail(len(failing))}"] if failing else []
+    fail = "fails" if len(failing) == 1 else "fail"
+    parts = [f"{counted(len(failing), 'more control')} that {fail}"] if failing else []
     parts += [f"{counted(others, 'more control')} without a failure"] if others else []
     verb = "is" if len(hidden) == 1 else "are"
     sentences = [f"{' and '.join(parts)} {verb} not shown: --verbose lists them"] if hidden else []
@@ -258,10 +257,6 @@ def _notes_on_controls(audit: Summary, shown: list[int], hidden: list[int], *, i
     sentences += ["; ".join(not_judged)] if not_judged else []
     own = own_limits(checks[number] for number in shown)
     return [*([f"{'. '.join(sentences)}."] if sentences else []), *([own] if own else [])]
-
-
-def _fail(count: int) -> str:
-    return "fails" if count == 1 else "fail"
 
 
 def _controls(audit: Summary, shown: list[int], accounts: list[str], *, with_severity: bool) -> Table:
@@ -316,29 +311,22 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
         failing = run.summary.open_by_check[checklist.unused_position][Status.FAIL]
         title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
-    is_main = by_control is False and several
-    options = f"--control {checklist.unused.control.id}" if is_main and checklist.unused else _OPEN
+    options = f"--control {checklist.unused.control.id}" if several and checklist.unused else _OPEN
     has_commands = share.with_commands and _has_findings(run)
     whole = show_command(run, options) if has_commands else ""
     (show_findings if verbose else show_in_lines)(
         console, title, (findings.head(share.most), count), control=by_control, whole=whole
     )
     if GRAVE in worst:
-        every_snapshot = run.summary.settings.every_snapshot
         grave = (worst[GRAVE][0], run.summary.grave_subjects)
         whole = show_command(run, _OPEN) if has_commands else ""
-        most = share.grave
-        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=every_snapshot, whole=whole)
+        by_capture, most = run.summary.settings.every_snapshot, share.grave
+        show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=by_capture, whole=whole)
 
 
 def _has_findings(run: Run[Summary]) -> bool:
     """Whether the evidence set has the table from which `credreport show` lists checks."""
     return run.evidence is not None and "findings" in run.evidence.files
-
-
-def _listed_by(run: Run[Summary], options: str) -> str:
-    """Return in brackets the command that lists checks; empty if the set has no table of findings."""
-    return f" ({show_command(run, options)})" if _has_findings(run) else ""
 
 
 def _frame(audit: Summary, rows: pa.Table) -> pd.DataFrame:

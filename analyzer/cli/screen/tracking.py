@@ -26,7 +26,7 @@ from analyzer.cli.screen.common import (
     width_of,
 )
 from analyzer.cli.screen.findings import show_findings, show_in_lines
-from analyzer.controls.vocabulary import counted
+from analyzer.controls.vocabulary import counted, span
 from analyzer.evidence.comparison import OF_FAILURES, closing_in_words, event_in_words
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words, shares_in_words
@@ -249,7 +249,7 @@ def _show_accounts(console: Console, stored: Stored) -> None:
         first, last = time_in_words(row["first"]), time_in_words(row["last"])
         table.add_row(row["account_id"], f"{row['snapshots']:,}", f"{row['rows']:,}", first, last, f"{row['gaps']:,}")
         counts = ", ".join(counted(row[f"{noun}s"], noun) for noun in ("snapshot", "row", "gap"))
-        lines.append(f"  {row['account_id']}: {counts}; {first if first == last else f'{first} to {last}'}")
+        lines.append(f"  {row['account_id']}: {counts}; {span(first, last)}")
     if width_of(console, table) <= console.width:
         print_table(console, table)
     else:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import counted
+from analyzer.evidence.comparison import event_in_words
 from analyzer.evidence.schema import KINDS_OF_EVENTS, TEXT
 from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import Rank, first_rows
@@ -28,13 +29,8 @@ FIRST: Final = ("new_failure", "regressed", "fixed", "still_failing", "not_known
 """The events that come first, in this order; the others follow in the order of `KINDS_OF_EVENTS`."""
 _LEADING: Final = ("event", "severity", "state", "control", "account_id", "user", "credential", "how", "message")
 """The columns that come first, so that a narrow window shows them."""
-_WORDS: Final[Mapping[str, str]] = {
-    "lost_sight": "lost to follow-up",
-    "not_known": "undecided",
-    "mfa_enabled": "MFA enabled",
-    "mfa_disabled": "MFA disabled",
-}
-"""The words for values that are not their names with blanks."""
+_WORDS: Final[Mapping[str, str]] = {"lost_sight": "lost to follow-up"}
+"""The words for values that `event_in_words` does not give."""
 _IN_WORDS: Final = ("event", "state", "how", "closed_by")
 _DOWN: Final = ("open_days_min",)
 _UP: Final = ("open_days_max", "usual_days")
@@ -105,7 +101,7 @@ def _rank(batch: pa.Table) -> Whole:
 def _in_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the values of a column of few texts in words, as a dictionary."""
     codes, texts = codes_and_texts(column)
-    words = pa.array([*(_WORDS.get(text, text.replace("_", " ")) for text in texts), None], TEXT)
+    words = pa.array([*(_WORDS.get(text) or event_in_words(text) for text in texts), None], TEXT)
     positions = np.where((codes < 0) | (codes >= len(texts)), len(texts), codes)
     return pa.chunked_array([words.take(pa.array(positions)).dictionary_encode()])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -109,8 +109,7 @@ def _failures(evidence: EvidenceSet) -> Part | None:
         [
             row["severity"],
             row["control"],
-            _short(_account_with_label(row["account_id"] or "unknown", labels)),
-            _short(row["user"] or ""),
+            *_account_and_user(row, labels),
             _short(row["message"]),
         ]
         for row in failures
@@ -142,8 +141,7 @@ def _unused(evidence: EvidenceSet) -> Part | None:
     labels = labels_of(summary.coverage)
     rows: list[list[str | int]] = [
         [
-            _short(_account_with_label(row["account_id"] or "unknown", labels)),
-            _short(row["user"] or ""),
+            *_account_and_user(row, labels),
             row["credential"] or "",
             f"{'' if row['waiver'] is None else 'waived: '}{_short(row['message'])}",
         ]
@@ -172,8 +170,7 @@ def _undecided(evidence: EvidenceSet) -> Part | None:
     labels = labels_of(summary.coverage)
     rows: list[list[str | int]] = [
         [
-            _short(_account_with_label(row["account_id"] or "unknown", labels)),
-            _short(row["user"] or ""),
+            *_account_and_user(row, labels),
             "-" if row["credential"] == "user" else row["credential"],
             row["control"],
             _short(row["message"]),
@@ -195,6 +192,10 @@ _REQUEST: Final = (
     "These are neither passes nor failures. Request a new credential report of each of these accounts, and run the "
     "audit again with it."
 )
+
+
+def _account_and_user(row: dict[str, Any], labels: dict[str, str]) -> tuple[str, str]:
+    return _short(_account_with_label(row["account_id"] or "unknown", labels)), _short(row["user"] or "")
 
 
 def _account_with_label(account: str, labels: dict[str, str]) -> str:

@@ -30,12 +30,17 @@ _HIGHEST_ROW: Final = 409
 """The highest row that Excel allows, in points."""
 
 
-HEADS: Final = {"waived": waivers.OF_THESE}
+_HEADS: Final = {"waived": waivers.OF_THESE}
 """The headings of sums that are not their names."""
 _APART: Final = (
     " The columns of controls do not count waived checks (sheet Waivers). The sums of all controls count them and show "
     f'beside it how many there are: "{waivers.OF_THESE}".'
 )
+
+
+def in_words(names: Sequence[str]) -> list[str]:
+    """Return the headings of counts, by their names."""
+    return [_HEADS.get(name, str(name).replace("_", " ")) for name in names]
 
 
 class _Column(NamedTuple):
@@ -92,14 +97,8 @@ def _columns(summary: Summary) -> Iterator[_Column]:
     """Yield the columns: sums of all controls, then by control failures, checks not checked and manual checks."""
     names, sums = sums_of_accounts(summary)
     always = np.ones(len(sums), bool)
-    for position, name in enumerate(names):
-        yield _Column(
-            "all controls",
-            HEADS.get(name, name.replace("_", " ")),
-            np.array([row[position] for row in sums], np.int64),
-            always,
-            None,
-        )
+    for position, head in enumerate(in_words(names)):
+        yield _Column("all controls", head, np.array([row[position] for row in sums], np.int64), always, None)
     judged = np.sum([summary.matrix[s].to_numpy() for s in (Status.PASS, Status.FAIL, Status.NOT_CHECKED)], axis=0) > 0
     manual = summary.manual_matrix.to_numpy()
     groups = {

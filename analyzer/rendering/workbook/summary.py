@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from analyzer.controls.vocabulary import counted
+from analyzer.controls.vocabulary import counted, span
 from analyzer.evidence import opening
 from analyzer.evidence.answer import own_limits, scope, unknown_age
 from analyzer.evidence.due import due_by_check
@@ -16,7 +16,7 @@ from analyzer.reading.issues import CODES
 from analyzer.rendering.sentences import answer_in_sentences, reason_alone, with_days
 from analyzer.rendering.workbook import live, totals
 from analyzer.rendering.workbook.accounts import SHEET as ACCOUNTS
-from analyzer.rendering.workbook.accounts import sums_of_accounts
+from analyzer.rendering.workbook.accounts import in_words, sums_of_accounts
 from analyzer.rendering.workbook.exceptions import undecided_in_words
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, height
 from analyzer.rendering.workbook.page import Page
@@ -186,7 +186,7 @@ def _due(summary: Summary, days: int) -> list[list[Value]]:
 def _facts(summary: Summary) -> list[tuple[str, Value]]:
     counts, checklist = summary.facts, summary.checklist
     dates, number = counts["as_of"], len(checklist.controls)
-    when = "none" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    when = span(dates[0], dates[-1]) if dates else "none"
     source = "" if summary.settings.as_of else " (each report at its own capture time)"
     limit = f"{checklist.unused.limit_days:,} days or more" if checklist.unused else ""
     optional: dict[str, Any] = {
@@ -218,5 +218,5 @@ def _accounts(page: Page, summary: Summary, labels: AccountLabels) -> None:
         for account, counts in zip(accounts[:_MOST_ACCOUNTS], sums[:_MOST_ACCOUNTS], strict=True)
     ]
     details = f"all {len(accounts):,}" if len(accounts) > len(rows) else "by control"
-    header = ["account_id", *labels.headings, *totals.in_words(names)]
+    header = ["account_id", *labels.headings, *in_words(names)]
     page.table(f"By account, most failures first ({details}: sheet {ACCOUNTS})", header, rows)

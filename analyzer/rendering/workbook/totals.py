@@ -22,7 +22,7 @@ from analyzer.reading.layout import Kind
 from analyzer.rendering.marks import SHEET as EXCEPTIONS
 from analyzer.rendering.sentences import accounts_failing
 from analyzer.rendering.workbook import live
-from analyzer.rendering.workbook.accounts import HEADS
+from analyzer.rendering.workbook.accounts import in_words
 from analyzer.rendering.workbook.measuring import LINE_HEIGHT, lines
 from analyzer.rendering.workbook.page import NOTHING, Formula, Limit, Link, Merged, Value
 
@@ -302,8 +302,3 @@ def population(page: Page, summary: Summary, shown: Shown) -> None:
             ("certificates (use not shown)", not_judged[Outcome.CERTIFICATE]),
         ],
     )
-
-
-def in_words(names: Sequence[str]) -> list[str]:
-    """Return the headings of counts, by their names."""
-    return [HEADS.get(name, str(name).replace("_", " ")) for name in names]
