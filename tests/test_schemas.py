@@ -23,6 +23,7 @@ from analyzer.evidence.schema import FINDINGS, ISSUES, KINDS_OF_EVENTS, MEASURES
 from analyzer.evidence.seal import SCHEMA_VERSION
 from analyzer.judging.people import Match
 from tests.cli.running import run
+from tests.reports import csv_of, key, password, root, user, write
 from tests.test_api import LEAVERS, POLICY
 from tests.test_numbers_agree import all_passing, fleet, monthly
 
@@ -194,6 +195,21 @@ def test_what_follows_snapshots_fits() -> None:
     ):
         printed("compare", *options, "-o", f"comparison of {name}", "--format", "excel")
         written(f"comparison of {name}")
+
+
+def test_a_new_failure_of_each_kind_of_credential_fits(here: Path) -> None:
+    old = {"user_creation_time": "2025-01-01T00:00:00Z"}
+    cells = {
+        **password(used="2025-01-02T00:00:00Z", changed="2025-01-01T00:00:00Z"),
+        **key(rotated="2025-01-01T00:00:00Z"),
+        "cert_1_active": "true",
+        "cert_1_last_rotated": "2025-01-01T00:00:00Z",
+    }
+    write(here / "kinds/2026-09-30/111122223333.csv", csv_of(root(), user("a", **old)))
+    write(here / "kinds/2026-10-31/111122223333.csv", csv_of(root(), user("a", **old, **cells)))
+    options = ["kinds/2026-09-30", "kinds/2026-10-31", "--format", "parquet", "-o", "compared kinds"]
+    kinds = {row["kind"] for row in printed("compare", *options)["new_failures"]}
+    assert kinds == {"password", "access_key", "certificate", "user"}
 
 
 @pytest.mark.usefixtures("here")

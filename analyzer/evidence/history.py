@@ -283,7 +283,7 @@ class History(WithIssues):
         code = self.exit_code_of(fail_on=fail_on, strict=strict)
         if code != 1:
             return exit_without_failures(self, code, fail_on)
-        return exit_sentence(*self._open_checks(fail_on, strict=strict), exit_zero=exit_zero)
+        return exit_sentence(*self._open_checks(fail_on, strict=strict), fail_on=fail_on, exit_zero=exit_zero)
 
     def _open_checks(self, fail_on: Severity, *, strict: bool) -> tuple[list[Check], list[Check], list[Check]]:
         """Return the checks of severity `fail_on` or higher that are open in the newest snapshots.

@@ -589,6 +589,16 @@ def test_fail_on_sets_from_which_severity_on_a_failure_counts(
     assert done.returncode == code, done.stdout
 
 
+@pytest.mark.parametrize("command", ["audit", "history"])
+def test_the_reason_of_the_exit_code_names_the_severity_that_counts(tmp_path: Path, command: str) -> None:
+    report = csv_of(root(mfa_active="true"), user("a", mfa_active="true", **password(used=OLD, changed=OLD)))
+    path = write(tmp_path / "2026-10-31.csv", report)
+    done = run(command, path, "-o", tmp_path / "out", "--format", "parquet", "--fail-on", "medium")
+    assert (
+        "\nExit code 1: 1 control of severity medium or higher fails (unused-credentials is medium).\n" in done.stdout
+    )
+
+
 def test_an_unknown_severity_is_an_error_with_the_known_ones(tmp_path: Path) -> None:
     done = run("audit", write(tmp_path / "2026-10-31.csv", PERFECT), "--fail-on", "grave", cwd=tmp_path)
     assert done.returncode == 2

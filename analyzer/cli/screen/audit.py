@@ -39,6 +39,7 @@ from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.people import comparisons_in_words, passes_of_leavers
 from analyzer.evidence.schema import to_pandas
+from analyzer.evidence.trend import trend_of_all
 from analyzer.evidence.worst import DUE, GRAVE, MOST_IN_FULL, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
@@ -77,8 +78,8 @@ class _Share(NamedTuple):
     """Whether credentials are counted by kind, and notes and messages are shown in full."""
     grave: int = MOST_SHOWN
     """How many users with open critical and high findings are shown: all other lists are shortened first."""
-    with_commands: bool = True
-    """Whether the commands that list all entries are shown."""
+    with_extras: bool = True
+    """Whether the commands that list all entries, the trend of all controls and an empty line at the top are shown."""
 
 
 class _Due(NamedTuple):
@@ -109,7 +110,7 @@ def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due:
     shares = [_Share(most, check_count) for most in range(MOST_SHOWN, 0, -1)]
     shares += [_Share(1, most) for most in range(check_count - 1, 2, -1)]
     shares += [_Share(1, most, in_full=False) for most in range(check_count, 0, -1)]
-    shares += [_Share(1, 1, in_full=False, grave=most, with_commands=False) for most in range(MOST_SHOWN, 0, -1)]
+    shares += [_Share(1, 1, in_full=False, grave=most, with_extras=False) for most in range(MOST_SHOWN, 0, -1)]
     show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due))
 
 
@@ -125,7 +126,8 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
     if audit.requirements:
         show_requirements(console, audit, len(audit.requirements) if verbose else share.controls, in_full=verbose)
     if len(audit.checklist.checks) > 1 and (verbose or not audit.requirements):
-        console.print()
+        if share.with_extras:
+            console.print()
         _show_controls(console, audit, share)
     _show_worst(console, run, share, verbose=verbose)
     if due.is_listed:
@@ -134,16 +136,17 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
     show_issues(console, audit, run.issues, None if verbose else share.most, in_full=share.in_full)
     if verbose:
         show_files(console, run)
-    _show_answer(console, run, ending, due, with_commands=share.with_commands)
+    _show_answer(console, run, ending, due, with_extras=share.with_extras)
 
 
-def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due, *, with_commands: bool) -> None:
+def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due, *, with_extras: bool) -> None:
     """Print the answer, how many checks will fail soon, the reason of the exit code, and the file to open."""
     audit = run.summary
     counts = audit.unused or audit.totals
     worst = Status.FAIL if counts[Status.FAIL] else Status.NOT_CHECKED if counts[Status.NOT_CHECKED] else Status.PASS
     console.print()
-    for number, line in enumerate(headline(audit)):
+    extra = "" if with_extras else trend_of_all(audit)
+    for number, line in enumerate(line for line in headline(audit) if line != extra):
         is_alarm = line == incomplete(audit)
         is_answer = line == answer(audit)
         style = STYLES[Status.FAIL] if is_alarm else STYLES[worst] if is_answer and counts["judged"] else ""
@@ -157,7 +160,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due,
     for line in run.strangers:
         print_line(console, f"  {line}", hang=4)
     if not due.is_listed and due_by_check(audit, due.days):
-        command = f" ({show_command(run, f'--due-within {due.days}')})" if with_commands and _has_findings(run) else ""
+        command = f" ({show_command(run, f'--due-within {due.days}')})" if with_extras and _has_findings(run) else ""
         print_line(console, f"{due_in_words(audit, due.days)}{command}.")
     for line in [] if run.carried is None else run.carried.lines:
         print_line(console, line)
@@ -312,7 +315,7 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
         title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
     options = f"--control {checklist.unused.control.id}" if several and checklist.unused else _OPEN
-    has_commands = share.with_commands and _has_findings(run)
+    has_commands = share.with_extras and _has_findings(run)
     whole = show_command(run, options) if has_commands else ""
     (show_findings if verbose else show_in_lines)(
         console, title, (findings.head(share.most), count), control=by_control, whole=whole
