@@ -47,9 +47,13 @@ def test_measures_have_the_words_and_the_whole_days_of_the_screen(tmp_path: Path
     text, measures = path.read_text(), Page(path).rows["measures"]
     labels = re.findall(r'"label": "([^"]*)"', text)
     assert not [label for label in labels if "_" in label]
-    assert {"lost to follow-up", "regressed", "half closed in", "9 of 10 closed in", "fixed within 60 days"} <= set(
-        labels
-    )
+    assert {
+        "lost to follow-up",
+        "regressed",
+        "half closed in (days)",
+        "9 of 10 closed in (days)",
+        "fixed within 60 days",
+    } <= set(labels)
     at = measures["control"].index("unused-credentials")
     line = next(line for line in done.stdout.splitlines() if "unused-credentials" in line)
     assert measures["median_days"][at] in line
