@@ -10,7 +10,7 @@ import logging
 import os
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 
@@ -239,6 +239,12 @@ def scale_counts(axes: Axes, side: Literal["x", "y"], most: float, least: float 
     set_ticks(list(ticks), [f"{abs(tick):,}" for tick in ticks], fontsize=9)
     axes.grid(axis=side, color=RULE, linewidth=0.6)
     axes.tick_params(axis=side, length=0)
+    if side == "x":
+        box, last = axes.get_position(), axes.get_xticklabels()[-1]
+        middle = box.x0 + box.width * (ticks[-1] + least) / (most + least)
+        # The last label may be wider than the margin behind its tick.
+        if middle + widest(cast("Figure", axes.figure), [last]) / 2 > 1:
+            last.set_horizontalalignment("right")
 
 
 def round_step(reach: float, most: int) -> int:

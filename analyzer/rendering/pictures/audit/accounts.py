@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.errors import in_words
 from analyzer.evidence.answer import accounts_of, not_checked_in, not_in_sums
 from analyzer.evidence.counted import without_manual
 from analyzer.rendering.pictures.audit.rows import bottom_of
@@ -60,12 +61,8 @@ def draw(audit: Summary) -> Figure:
     # The height of a single bar is limited.
     figure.subplots_adjust(left=left, right=0.97, top=0.84, bottom=bottom_of(len(shown), 0.84, 0.17))
     _draw_bars(axes, counts - waived, waived)
-    beside = {
-        "({:,} waived)": waived,
-        "and {:,} not checked": shown[Status.NOT_CHECKED].to_numpy(),
-        "and {:,} manual": shown["manual"].to_numpy(),
-    }
-    _write_counts(figure, axes, counts, beside)
+    others = {"not checked": shown[Status.NOT_CHECKED].to_numpy(), "manual": shown["manual"].to_numpy()}
+    _write_counts(figure, axes, counts, waived, others)
     axes.set_xlabel(
         f"number of {_failing(audit)}s{'; hatched: waived' if waived.any() else ''}", loc="left", fontsize=9
     )
@@ -81,12 +78,13 @@ def _draw_bars(axes: Axes, counts: Counts, waived: Counts) -> None:
     axes.set_ylim(len(counts) - 0.4, -0.6)
 
 
-def _write_counts(figure: Figure, axes: Axes, counts: Counts, beside: dict[str, Counts]) -> None:
-    """Write the counts beside the bars, and scale the axes so that they fit; `beside` has further counts by words."""
+def _write_counts(figure: Figure, axes: Axes, counts: Counts, waived: Counts, others: dict[str, Counts]) -> None:
+    """Write the counts beside the bars, and scale the axes so that they fit; `others` has further counts by words."""
     texts = []
-    for row, (count, *further_counts) in enumerate(np.column_stack([counts, *beside.values()]).tolist()):
-        remarks = [words.format(further) for words, further in zip(beside, further_counts, strict=True) if further]
-        texts.append(axes.text(count, row, f"  {' '.join([f'{count:,}', *remarks])}", va="center"))
+    for row, (count, of_these, *further) in enumerate(np.column_stack([counts, waived, *others.values()]).tolist()):
+        first = f"{count:,}{f' ({of_these:,} waived)' if of_these else ''}"
+        more = [f"{number:,} {words}" for words, number in zip(others, further, strict=True) if number]
+        texts.append(axes.text(count, row, f"  {in_words([first, *more])}", va="center"))
     width = axes.get_position().width
     room = 1 - np.array([widest(figure, [text]) for text in texts]) / width
     scale_counts(axes, "x", max(1.1 * int(counts.max()), *(counts / np.maximum(room, 0.1)).tolist()))
