@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, TypeAlias
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from analyzer.rendering.workbook import texts
@@ -20,12 +21,13 @@ from analyzer.rendering.workbook.rows import letters
 from analyzer.rendering.workbook.texts import SharedTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
+_Piece: TypeAlias = bytes | bytearray | memoryview
 _PIECE: Final = 1 << 20
 _PROPERTIES: Final = "docProps/core.xml"
 _DATES: Final = re.compile(rb"<dcterms:(created|modified)[^>]*>[^<]*</dcterms:\1>")
@@ -50,7 +52,7 @@ class SheetRows:
     first: int
     last: int
     columns: int
-    xml: Callable[[Sequence[int], SharedTexts], Iterable[bytes | memoryview]]
+    xml: Callable[[Sequence[int], SharedTexts], Iterable[_Piece]]
     texts: Sequence[str]
 
 
@@ -99,10 +101,19 @@ def _fill_part(marked: bytes, out: IO[bytes], sheet_rows: SheetRows, shared: Sha
     before, styles, after = _split(marked, sheet_rows.first + 1)
     whole = f'<dimension ref="A1:{letters(sheet_rows.columns - 1)}{sheet_rows.last + 1}"/>'.encode()
     before = re.sub(rb'<dimension ref="[^"]*"/>', whole, before, count=1)
-    _write_evenly(out, chain([before], sheet_rows.xml(styles, shared), [after]))
+    with ThreadPoolExecutor(1) as thread:
+        _write_evenly(out, chain([before], _made_ahead(iter(sheet_rows.xml(styles, shared)), thread), [after]))
 
 
-def _write_evenly(out: IO[bytes], pieces: Iterable[bytes | memoryview]) -> None:
+def _made_ahead(pieces: Iterator[_Piece], thread: ThreadPoolExecutor) -> Iterator[_Piece]:
+    """Yield pieces; `thread` makes the next one while the caller compresses this one."""
+    upcoming = thread.submit(next, pieces, None)
+    while (piece := upcoming.result()) is not None:
+        upcoming = thread.submit(next, pieces, None)
+        yield piece
+
+
+def _write_evenly(out: IO[bytes], pieces: Iterable[_Piece]) -> None:
     """Write pieces of a part so that its bytes do not depend on where they are cut."""
     even = _EvenPieces(out)
     for piece in pieces:
@@ -127,17 +138,24 @@ class _EvenPieces:
         self._waiting = bytearray()
         self._size = 0
 
-    def write(self, data: bytes | memoryview) -> None:
-        self._waiting += data
-        whole = len(self._waiting) // _PIECE * _PIECE
+    def write(self, data: _Piece) -> None:
+        rest = memoryview(data)
+        if self._waiting:
+            room = _PIECE - len(self._waiting)
+            self._waiting += rest[:room]
+            rest = rest[room:]
+        if len(self._waiting) == _PIECE:
+            self.close()
+        whole = len(rest) // _PIECE * _PIECE
         for start in range(0, whole, _PIECE):
-            self._put(bytes(self._waiting[start : start + _PIECE]))
-        del self._waiting[:whole]
+            self._put(rest[start : start + _PIECE])
+        self._waiting += rest[whole:]
 
     def close(self) -> None:
-        self._put(bytes(self._waiting))
+        self._put(self._waiting)
+        self._waiting = bytearray()
 
-    def _put(self, piece: bytes) -> None:
+    def _put(self, piece: _Piece) -> None:
         self._size += len(piece)
         if self._size > _MOST_BYTES:
             raise OSError("a sheet would have more than 2 GiB; choose fewer rows with --workbook-rows")
