@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -68,8 +67,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         *({"id": note.id, "title": note.title} for note in shown["notes"]),
     ]
     controls = {check.control.id: _control(check) for check in summary.checklist.checks}
-    further_data = {"controls": json.dumps(controls, ensure_ascii=False)}
-    return with_tables(shown, tables, further_data)
+    return with_tables(shown, tables, {"controls": controls})
 
 
 def _control(check: Check) -> dict[str, str]:
