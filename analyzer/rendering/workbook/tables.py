@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, RequirementStatus, Status
 from analyzer.evidence.coverage import Coverage
-from analyzer.evidence.people import needs_a_look_first
+from analyzer.evidence.people import first_people
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import (
@@ -192,7 +192,7 @@ def coverage(table: pa.Table) -> TableSheet:
 def people(book: Book, tables: Tables, name: str, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet of a list of people: the result for its rows and for the users, rows that need a look first."""
     cut = Cut(name, tables.rows(name), most)
-    rows = Rows.of(labels.beside(first_rows(tables, name, most, needs_a_look_first())))
+    rows = Rows.of(labels.beside(first_people(tables, name, most)))
     return cut.shown(book, name.capitalize(), rows, Look(), "this sheet has the rows that need a look first")
 
 
