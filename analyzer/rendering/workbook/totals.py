@@ -180,12 +180,23 @@ def controls(page: Page, summary: Summary, shown: Shown) -> int:
     return first
 
 
+def limits_to_change(summary: Summary) -> dict[str, int]:
+    """Return the limits that readers may change, by the names of their cells."""
+    pairs = enumerate(zip(summary.checklist.checks, summary.by_control, strict=True))
+    return {
+        live.limit_name(position): check.limit_days
+        for position, (check, counts) in pairs
+        if check.limit_days is not None and live.follows(check) and counts["judged"]
+    }
+
+
 def _control(position: int, summary: Summary, shown: Shown, columns: Sequence[str]) -> list[Value]:
     """Return the cells of a control: its names, its limit and its counts."""
     check, is_judged = summary.checklist.checks[position], summary.by_control[position]["judged"] > 0
     limit: Value = "" if check.limit_days is None else check.limit_days
-    if check.limit_days is not None and live.follows(check) and is_judged:
-        limit = Limit(check.limit_days, live.limit_name(position))
+    name_of_limit, changeable = live.limit_name(position), limits_to_change(summary)
+    if name_of_limit in changeable:
+        limit = Limit(changeable[name_of_limit], name_of_limit)
     title = f"{check.title}{' *' if summary.checklist.is_changed(check) else ''}"
     counts = [_count_of(position, name, summary, shown) if is_judged else NOTHING for name in columns]
     name = shown.link(position, check.control.id)
