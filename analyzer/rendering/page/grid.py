@@ -49,7 +49,7 @@ def grid_of(summary: Summary) -> dict[str, Any]:
 
 
 _MANUAL: Final = "m"
-_LEGEND: Final = f"?: some not checked; {_MANUAL}: a manual check; 0: all pass; a dash: nothing to judge"
+_LEGEND: Final = f"?: some not checked; {_MANUAL}: a manual check; 0: all pass; a dash: nothing judged"
 _WAIVED: Final = "; a number in brackets: waived only. The cells of accounts do not count waived checks"
 
 

@@ -147,7 +147,7 @@ def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
         "manual checks": without_failure & ~unsure & ~any_waived & manual,
         "pass": without_failure & judged & ~unsure & ~any_waived & ~manual,
         "have nothing to judge": ~judged & ~is_absent,
-        "without their column in the reports": is_absent,
+        "not judged (no such column in the reports)": is_absent,
     }
     numbers = {words: int(group.sum()) for words, group in groups.items()}
     texts = [
@@ -160,7 +160,6 @@ _SINGULAR: Final = {
     "manual checks": "a manual check",
     "pass": "passes",
     "have nothing to judge": "has nothing to judge",
-    "without their column in the reports": "without its column in the reports",
 }
 """The words for one control."""
 
