@@ -16,8 +16,9 @@ from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.controls.control import Severity
 from analyzer.controls.policy import parse_policy
 from analyzer.errors import UsageError
-from analyzer.evidence.answer import answer, further_to_do, headline, scope, something_open, to_do_first
+from analyzer.evidence.answer import answer, columns_absent, further_to_do, headline, scope, something_open, to_do_first
 from analyzer.evidence.exit_reason import exit_reason
+from analyzer.reading.layout import COLUMNS
 from tests.cli.running import run
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, key, password, root, unused, user, write
 from tests.running import Audit, Settings, audit
@@ -27,6 +28,7 @@ OLD, NEW = "2020-01-01T00:00:00Z", "2026-10-30T00:00:00Z"
 IN_ORDER = {"mfa_active": "true", "user_creation_time": OLD} | key(rotated=NEW, used=NEW)
 IDLE = {"mfa_active": "true", "user_creation_time": OLD} | key(rotated=OLD)
 STRICTER = ["unused-credentials-console", "mfa-every-user"]
+ABSENT = "additional-credentials is not judged: the report has no column additional_credentials_info"
 ROOT = root(mfa_active="true", password_enabled="true", password_last_used=OLD, password_last_changed=OLD)
 
 
@@ -78,10 +80,12 @@ def test_sums_do_not_count_a_failure_again_under_its_stricter_reading(tmp_path: 
 def test_the_command_lists_stricter_readings_and_judges_them_with_all_controls(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31.csv", csv_of(user("a", **IDLE)))
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out").stdout
-    assert "--all-controls judges 7 more controls" in told
+    assert "--all-controls judges 7 more controls" in " ".join(told.split())
     assert "mfa-every-user" not in told
     told = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out", "--all-controls").stdout
-    assert re.search(r"(\d+) controls judged \(\d+ others have nothing to judge\):", told)
+    assert re.search(
+        r"(\d+) controls judged \((\d+ others have|\S+ has) nothing to judge; additional-", " ".join(told.split())
+    )
     assert "mfa-every-user (of console-mfa)" in " ".join(run("controls").stdout.split())
 
 
@@ -132,7 +136,7 @@ def test_an_account_in_order_says_so(tmp_path: Path) -> None:
     assert (found.exit_code, exit_reason(found)) == (0, "Exit code 0: nothing is open.")
     assert headline(found) == [
         "0 of 1 active password or access key of an IAM user unused for 45 days or more; 0 not checked; 1 pass.",
-        "7 controls judged (6 others have nothing to judge): nothing is open.",
+        f"7 controls judged (5 others have nothing to judge; {ABSENT}): nothing is open.",
         "1 manual check: root-hardware-mfa in 1 account.",
     ]
     assert exit_reason(found, strict=True) == (
@@ -293,8 +297,9 @@ def test_accounts_without_a_row_of_root_are_counted_as_a_whole(tmp_path: Path) -
     found = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
     assert (
         something_open(found)
-        == "7 controls judged (6 others have nothing to judge): 2 of 2 IAM users, 1 of 1 root user and 2 accounts as a "
-        "whole, in 3 of 3 accounts, have open checks (2 of these have only checks that are not checked)."
+        == f"7 controls judged (5 others have nothing to judge; {ABSENT.replace('report has', 'reports have')}): "
+        "2 of 2 IAM users, 1 of 1 root user and 2 accounts as a whole, in 3 of 3 accounts, have open checks (2 "
+        "accounts as a whole have no failure, only checks that are not checked)."
     )
 
 
@@ -334,3 +339,25 @@ def test_the_unused_credentials_of_old_reports_are_counted(tmp_path: Path) -> No
     assert newest.endswith("it cannot show what happened later, and has 2 of the 3 unused.")
     # One account has an old and a newer report, so its failures are not those of the old one alone.
     assert every.endswith("they cannot show what happened later.")
+
+
+def test_a_column_that_no_report_has_is_not_called_nothing_to_judge(tmp_path: Path) -> None:
+    alone = make_checklist(controls=["additional-credentials"])
+    found = judged(tmp_path / "without", user("a"), checklist=alone)
+    assert (something_open(found), columns_absent(found)) == (f"{ABSENT}: nothing is open.", ABSENT)
+    assert found.by_control[0]["not_applicable"] == 1
+    write(tmp_path / "with/2026-10-31/a.csv", csv_of(user("a"), columns=COLUMNS))
+    with_column = audit([str(tmp_path / "with")], Settings(alone))
+    assert columns_absent(with_column) == ""
+    assert something_open(with_column) == "additional-credentials: 0 of 1 fail; 0 not checked; 1 pass; nothing is open."
+
+
+def test_the_subjects_without_a_failure_are_named(tmp_path: Path) -> None:
+    doubtful = user("b", account="444455556666", **key(rotated="N/A"))
+    write(tmp_path / "in/2026-10-31/a.csv", csv_of(user("a", **IDLE)))
+    write(tmp_path / "in/2026-10-31/b.csv", csv_of(doubtful))
+    checklist = make_checklist(controls=["unused-credentials", "access-key-rotation"])
+    sentence = something_open(audit([str(tmp_path / "in")], Settings(checklist, as_of=AS_OF)))
+    assert sentence.endswith(
+        "have open checks (1 IAM user in account 444455556666 has no failure, only checks that are not checked)."
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.rendering import manual
 from analyzer.rendering.page.columns import as_data, as_json, as_object
@@ -20,6 +20,17 @@ class Content:
 
     shown: dict[str, Any]
     data: Iterable[bytes]
+
+
+class Linked(NamedTuple):
+    """A part of a text: a link if `href` is not empty."""
+
+    text: str
+    href: str
+
+
+HREF: Final = "href:"
+"""The beginning of the names of columns with links: those of the cells of another column."""
 
 
 @dataclass(frozen=True)

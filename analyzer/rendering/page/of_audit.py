@@ -15,9 +15,11 @@ from analyzer.evidence.opening import figures, opening
 from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
-from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
+from analyzer.rendering.page.content import Linked, Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.grid import grid_of, number_of
+from analyzer.rendering.page.people_rows import comparison_lines, people_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
+from analyzer.rendering.page.trend_rows import trend_tables
 from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, reason_alone, with_days
 
 if TYPE_CHECKING:
@@ -81,9 +83,10 @@ def _control(check: Check) -> dict[str, str]:
 # --- the answer ------------------------------------------------------------------------------------------------------
 
 
-def _lines(summary: Summary, due_within: int) -> list[str]:
+def _lines(summary: Summary, due_within: int) -> list[list[Linked]]:
     lines = [line for line in answer_in_sentences(summary, due_within) if line != incomplete(summary)]
-    return [*lines, reason_alone(exit_reason(summary))]
+    in_parts = {"".join(part.text for part in parts): parts for parts in comparison_lines(summary)}
+    return [in_parts.get(line, [Linked(line, "")]) for line in [*lines, reason_alone(exit_reason(summary))]]
 
 
 def _figures(summary: Summary) -> list[dict[str, Any]]:
@@ -220,7 +223,8 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             {**LABELS, "waived": waivers.OF_THESE},
             file="manifest.json",
         ),
-        *_trend(summary),
+        *trend_tables(summary),
+        *people_tables(evidence, labels, MOST_ROWS, _cut),
         *_waivers(summary),
         PageTable(
             "issues",
@@ -270,27 +274,6 @@ def _accounts(summary: Summary) -> pa.Table:
             columns[name] = [listed.get(account, {}).get(column) for account in columns["account_id"]]
     kinds = {"account_id": pa.string(), "name": pa.string(), "owner": pa.string(), "received": pa.string()}
     return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
-
-
-_TREND: Final = {"open_before": "before", "new": "new", "fixed": "fixed", "undecided": "undecided", "open": "now"}
-
-
-def _trend(summary: Summary) -> list[PageTable]:
-    """Return the table of what changed since the snapshots before, by control, if there are such snapshots."""
-    if not summary.trends:
-        return []
-    rows = pa.table(
-        {
-            "control": pa.array(list(summary.trends), pa.string()),
-            **{name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64()) for name in _TREND},
-        }
-    )
-    return [PageTable("trend", "Trend", rows, rows.column_names, labels=_TREND, note=_TREND_NOTE, file="trend.parquet")]
-
-
-_TREND_NOTE: Final = (
-    "Failures in the accounts with an earlier snapshot. Undecided: it failed before and cannot be decided now."
-)
 
 
 def _waivers(summary: Summary) -> list[PageTable]:

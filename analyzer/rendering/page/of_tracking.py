@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from analyzer.rendering import registry
-from analyzer.rendering.page.content import Note, PageTable, help_sections, with_tables
+from analyzer.rendering.page.content import Linked, Note, PageTable, help_sections, with_tables
 from analyzer.rendering.page.tracking_rows import labels_of, rows_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
         "title": tracking.title,
         "answer": first,
         "alarm": "",
-        "lines": lines,
+        "lines": [[Linked(line, "")] for line in lines],
         "scope": "",
         "figures": [],
         "first": [],

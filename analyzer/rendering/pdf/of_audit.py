@@ -8,6 +8,7 @@ import numpy as np
 
 from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, Reason, RequirementStatus, Status, counted
 from analyzer.evidence.answer import (
+    columns_absent,
     further_to_do,
     incomplete,
     manual_checks,
@@ -235,7 +236,8 @@ def _controls(summary: Summary) -> Part:
         numbers = [counts["fail"], not_checked_in(counts), counts["manual"], counts["pass"]]
         rows.append([check.severity.value, check.control.id, check.title, *numbers, counts["waived"]])
     heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", waivers.OF_THESE)
-    return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))
+    texts = [f"{absence}."] if (absence := columns_absent(summary)) else []
+    return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2), texts)
 
 
 def _trend(summary: Summary) -> Part:
