@@ -26,7 +26,7 @@ from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text, records
 from analyzer.rendering import manual, waivers
 from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
-from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, with_days
+from analyzer.rendering.sentences import accounts_failing, answer_in_sentences
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -63,7 +63,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         _waivers(summary),
         pairs("Completeness", completeness(summary)),
         issues(summary.issue_counts),
-        Part("What was judged", texts=[with_days(line) for line in settings_in_lines(summary)]),
+        Part("What was judged", texts=settings_in_lines(summary)),
         Part("Limits", texts=[text for text in (own_limits(checklist.checks), *limits) if text], small=True),
         inputs(records(summary.inputs[["name", "sha256"]])),
     ]
