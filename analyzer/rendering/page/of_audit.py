@@ -9,17 +9,16 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.account_labels import AccountLabels
-from analyzer.evidence.answer import further_to_do, incomplete, not_checked_in, scope, to_do_first, unknown_age
+from analyzer.evidence.answer import further_to_do, incomplete, not_checked_in, scope, spoken, to_do_first, unknown_age
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.exit_reason import exit_reason
-from analyzer.evidence.opening import figures, opening
-from analyzer.evidence.plain import iso
+from analyzer.evidence.opening import TREND_COLUMNS, figures, opening
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
 from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.grid import grid_of, number_of
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
-from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, reason_alone, with_days
+from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, reason_alone
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Check
@@ -274,9 +273,6 @@ def _accounts(summary: Summary) -> pa.Table:
     return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
 
 
-_TREND: Final = {"open_before": "before", "new": "new", "fixed": "fixed", "undecided": "undecided", "open": "now"}
-
-
 def _trend(summary: Summary) -> list[PageTable]:
     """Return the table of what changed since the snapshots before, by control, if there are such snapshots."""
     if not summary.trends:
@@ -284,10 +280,14 @@ def _trend(summary: Summary) -> list[PageTable]:
     rows = pa.table(
         {
             "control": pa.array(list(summary.trends), pa.string()),
-            **{name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64()) for name in _TREND},
+            **{
+                name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64())
+                for name in TREND_COLUMNS
+            },
         }
     )
-    return [PageTable("trend", "Trend", rows, rows.column_names, labels=_TREND, note=_TREND_NOTE, file="trend.parquet")]
+    labels = TREND_COLUMNS
+    return [PageTable("trend", "Trend", rows, rows.column_names, labels=labels, note=_TREND_NOTE, file="trend.parquet")]
 
 
 _TREND_NOTE: Final = (
@@ -316,7 +316,7 @@ def _notes(summary: Summary) -> list[Note]:
     """Return the settings and the method of the audit, and the sections that explain the page."""
     settings, checklist = summary.settings, summary.checklist
     judged = [
-        ("Reference date", with_days(iso(settings.as_of) or "") or "each report at its own capture time"),
+        ("Reference date", spoken(settings.as_of) if settings.as_of else "each report at its own capture time"),
         ("Framework", checklist.benchmark.title if checklist.benchmark else "none chosen"),
         ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
         ("Changed settings", ", ".join(checklist.changes) or "none"),
