@@ -434,6 +434,6 @@ def test_the_page_the_pdf_and_the_workbook_head_the_trend_alike(tmp_path: Path) 
     heads = list(TREND_COLUMNS.values())
     assert f"control {' '.join(heads)}" in text_of(tmp_path / "out/summary.pdf")
     book = load_workbook(tmp_path / "out/workbook.xlsx")
-    assert ["control", *heads] in [[cell for cell in row[:6]] for row in book["Summary"].iter_rows(values_only=True)]
+    assert ["control", *heads] in [list(row[:6]) for row in book["Summary"].iter_rows(values_only=True)]
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert all(f'"{head}"' in page for head in heads)

@@ -286,8 +286,11 @@ def _trend(summary: Summary) -> list[PageTable]:
             },
         }
     )
-    labels = TREND_COLUMNS
-    return [PageTable("trend", "Trend", rows, rows.column_names, labels=labels, note=_TREND_NOTE, file="trend.parquet")]
+    return [
+        PageTable(
+            "trend", "Trend", rows, rows.column_names, labels=TREND_COLUMNS, note=_TREND_NOTE, file="trend.parquet"
+        )
+    ]
 
 
 _TREND_NOTE: Final = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from analyzer.evidence.answer import (
 )
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
+from analyzer.evidence.inputs import role_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
 from analyzer.evidence.trend import scope_of_trend
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
@@ -65,7 +67,10 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         issues(summary.issue_counts),
         Part("What was judged", texts=settings_in_lines(summary)),
         Part("Limits", texts=[text for text in (own_limits(checklist.checks), *limits) if text], small=True),
-        inputs(records(summary.inputs[["name", "sha256"]])),
+        inputs(
+            records(summary.inputs[["name", "sha256", "captured_at", "captured_from", "accounts"]]),
+            partial(role_in_words, as_of=summary.settings.as_of),
+        ),
     ]
     return Content(
         title="Credential report audit",

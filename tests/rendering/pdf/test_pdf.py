@@ -167,3 +167,33 @@ def test_no_text_stops_it_and_plain_ones_are_there_whole(title: str, cell: str, 
     for said in (title, cell, *texts):
         if said.isascii() and said.isprintable():
             assert said.replace(" ", "") in text or len(said) > 200
+
+
+def test_each_input_has_its_capture_time_and_its_role(tmp_path: Path) -> None:
+    for day in ("2026-08-31", "2026-09-30", "2026-10-31", "2026-11-30"):
+        write(tmp_path / f"in/{day}/111122223333.csv", csv_of(root(), user("anna", **key())))
+    write(tmp_path / "in/status_reports_2026-10-01T10-00-00+00-00.csv", csv_of(root("123456789012")))
+    options = ("--as-of", "2026-10-31", "--format", "pdf", "-o", "out")
+    run("audit", "in", *options, cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf").partition("Inputs name and SHA-256")[2]
+    digests = {row["name"]: row["sha256"] for row in json.loads((tmp_path / "out/manifest.json").read_text())["inputs"]}
+    days = {
+        "2026-08-31": "not judged: older snapshot",
+        "2026-09-30": "older: read for the trend",
+        "2026-10-31": "judged",
+        "2026-11-30": "not judged: newer than the reference date",
+    }
+    for day, role in days.items():
+        name = f"in/{day}/111122223333.csv"
+        assert f"{name} {digests[name]} the end of {day}, UTC folder name {role}" in text
+    assert "2026-10-01T10:00:00Z file name judged" in text
+
+
+@pytest.mark.parametrize("count", [30, 31])
+def test_a_long_list_of_inputs_is_in_the_manifest(count: int, tmp_path: Path) -> None:
+    for number in range(count):
+        write(tmp_path / f"in/2026-10-31/{111122223333 + number}.csv", csv_of(root(str(111122223333 + number))))
+    run("audit", "in", "--format", "pdf", "-o", "out", cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf")
+    assert ("31 inputs were read, too many for this list. manifest.json has" in text) == (count == 31)
+    assert text.count(" folder name judged") == (30 if count == 30 else 0)
