@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
+from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
 from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
 from analyzer.evidence.checks import check_of, summed_rows
-from analyzer.evidence.exit_reason import exit_one, exit_without_failures
+from analyzer.evidence.exit_reason import at_least, exit_one, exit_without_failures
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
@@ -23,6 +24,7 @@ from analyzer.reading.issues import Level
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
 
@@ -118,8 +120,12 @@ class Comparison(WithIssues):
 
         If a control is judged by several limits, only the strictest limit counts.
         """
-        is_repeated = np.isin(check_of(self._new, self.settings.checklist), self.settings.checklist.repeated)
-        return self._new[~is_repeated]
+        return self._new[self._counting(Severity.LOW)]
+
+    def _counting(self, fail_on: Severity | str) -> npt.NDArray[np.bool_]:
+        """Return which of the rows of `_new` count for exit code 1 (see `exit_code_of`)."""
+        checklist = self.settings.checklist
+        return np.isin(check_of(self._new, checklist), checklist.counting(Severity(fail_on)))
 
     @cached_property
     def _new(self) -> pd.DataFrame:
@@ -221,24 +227,28 @@ class Comparison(WithIssues):
     @property
     def exit_code(self) -> int:
         """0: no new failure is open; 1: some are open; 3: some input was not read."""
+        return self.exit_code_of()
+
+    def exit_code_of(self, *, fail_on: Severity | str = Severity.LOW) -> int:
+        """Return the exit code if only new failures of severity `fail_on` or higher count. 3 goes before 1."""
         if self.has_issues(Level.REJECTED):
             return 3
-        return 1 if len(self.new_failures) else 0
+        return 1 if self.open_count(fail_on=fail_on) else 0
 
-    @property
-    def open_count(self) -> int:
-        """The number of failures that count for exit code 1."""
-        return len(self.new_failures)
+    def open_count(self, *, fail_on: Severity | str = Severity.LOW) -> int:
+        """Return the number of new failures that count for exit code 1 (see `exit_code_of`)."""
+        return int(self._counting(fail_on).sum())
 
     def __repr__(self) -> str:
         """Return the kind, the accounts and the first lines of the answer, instead of all tables."""
         return f"<Comparison of {counted(len(self.accounts), 'account')}: {' '.join(self.lines[:2])}>"
 
-    def exit_reason(self, *, exit_zero: bool = False) -> str:
+    def exit_reason(self, *, fail_on: Severity = Severity.LOW, exit_zero: bool = False) -> str:
         """Return in a sentence the reason for the exit code; `exit_zero` turns 1 into 0."""
-        if self.exit_code == 3:
+        code, count, which = self.exit_code_of(fail_on=fail_on), self.open_count(fail_on=fail_on), at_least(fail_on)
+        if code == 3:
             return exit_without_failures(self, 3)
-        if self.exit_code == 0:
-            return "Exit code 0: no new failure is open."
-        count = len(self.new_failures)
-        return exit_one(f"{counted(count, 'new failure')} {'is' if count == 1 else 'are'} open", exit_zero=exit_zero)
+        if code == 0:
+            return f"Exit code 0: no new failure{which} is open."
+        verb = "is" if count == 1 else "are"
+        return exit_one(f"{counted(count, 'new failure')}{which} {verb} open", exit_zero=exit_zero)
