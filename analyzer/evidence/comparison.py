@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import counted
+from analyzer.controls.vocabulary import counted, span
 from analyzer.errors import first_few
 from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
 from analyzer.evidence.checks import check_of, summed_rows
@@ -54,6 +54,11 @@ def closing_in_words(how: str) -> str:
     return _CLOSINGS.get(how, how.replace("_", " "))
 
 
+def closing_in_a_cell(how: str) -> str:
+    """Return the words for how a failure was fixed; the full words for a deletion are too long for a table."""
+    return how if how == "deleted" else closing_in_words(how)
+
+
 @dataclass(frozen=True)
 class Comparison(WithIssues):
     """Events between an older and a newer snapshot of each account (columns: `EVENTS`)."""
@@ -71,6 +76,11 @@ class Comparison(WithIssues):
     only_new: tuple[str, ...] = ()
     not_newer: tuple[str, ...] = ()
     """Accounts whose newest snapshot is the same on both sides."""
+    captured: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By side (older, newer), the `first` and the `last` capture time of the compared snapshots, in ISO 8601.
+
+    It is empty for evidence sets that were written without it.
+    """
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Comparison:
@@ -84,6 +94,7 @@ class Comparison(WithIssues):
             only_old=tuple(facts["only_old"]),
             only_new=tuple(facts["only_new"]),
             not_newer=tuple(facts.get("no_newer_snapshot", ())),
+            captured=facts.get("captured", {}),
         )
 
     @property
@@ -91,6 +102,13 @@ class Comparison(WithIssues):
         return issue_codes(self.issues["code"].astype("str"))
 
     title: ClassVar[str] = "What changed between two snapshots"
+
+    @property
+    def dates(self) -> str:
+        """The capture dates of the compared snapshots in words; empty if they are not in the evidence set."""
+        noun = "snapshot" if len(self.accounts) == 1 else "snapshots"
+        sides = {side: span(times["first"][:10], times["last"][:10]) for side, times in self.captured.items()}
+        return " ".join(f"{side.capitalize()} {noun}: captured {days}." for side, days in sides.items())
 
     @cached_property
     def summed(self) -> pd.DataFrame:
@@ -220,6 +238,7 @@ class Comparison(WithIssues):
             "only_old": list(self.only_old),
             "only_new": list(self.only_new),
             "no_newer_snapshot": list(self.not_newer),
+            **({"captured": self.captured} if self.captured else {}),
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }

@@ -44,6 +44,14 @@ class Part:
         return asdict(self) | {"rows": rows, "numbers": numbers, "widths": self.widths or [0] * len(self.heads)}
 
 
+_LONGEST_TEXT: Final = 80
+
+
+def short(text: str, most: int = _LONGEST_TEXT) -> str:
+    """Return a text cut to `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def pairs(title: str, values: Mapping[str, str | int]) -> Part:
     """Return a part that lists names with their values."""
     return Part(title, ("", ""), list(values.items()), (2, 3))
