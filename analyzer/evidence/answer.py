@@ -464,7 +464,7 @@ def settings_in_lines(summary: Summary) -> list[str]:
     lists = {"accounts": settings.accounts, "leavers": settings.leavers, "people": settings.people}
     return [
         *settings.names_in_words,
-        f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
+        f"as-of: {spoken(settings.as_of) if settings.as_of else 'each report at its own capture time'}",
         f"controls: {', '.join(checklist.controls)}",
         f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
         f"changed settings: {', '.join(checklist.changes) or 'none'}",

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from analyzer.controls.catalog import BY_ID
 from analyzer.reading.issues import CODES
@@ -236,3 +237,18 @@ def test_each_user_stands_once_among_what_is_critical_or_high(tmp_path: Path) ->
     assert line.split(": ")[1] == (
         "no-root-access-key fail, root-mfa fail, root-hardware-mfa fail, root-not-in-daily-use fail"
     )
+
+
+def test_the_short_form_of_a_message_is_its_beginning(tmp_path: Path) -> None:
+    write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a")))
+    asked = ["audit", "2026-10-31.csv", "--as-of", "2026-11-04", *PARQUET]
+    run(*asked, "-o", "out", cwd=tmp_path)
+    (message,) = parquet.read_table(tmp_path / "out/issues.parquet")["message"].to_pylist()
+    short = CODES["older_report"].in_short(message)
+    assert short == "account 111122223333, captured 4 days before"
+    assert message.startswith(f"{short} the reference date: what was used, changed or removed since then is not in")
+    assert f": {message}\n" in run(*asked, "--verbose", cwd=tmp_path).stdout
+    title = "1  report more than a day older than the reference date"
+    hidden = run(*asked, "--pseudonyms", "key", cwd=tmp_path).stdout
+    assert re.search(rf"{title}: account [0-9]{{12}}, captured 4 days before\n", hidden)
+    assert not any(code.in_short("of another text") for code in CODES.values())

@@ -124,7 +124,7 @@ def test_exit_codes(tmp_path: Path) -> None:
         (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),
         (["history", "--store", "empty"], "no snapshot store: empty", ""),
         (["store", "empty"], "no snapshot store: empty", ""),
-        (["compare", "a", "b", "--fail-on", "high"], "credreport compare has no option --fail-on", "manual nightly"),
+        (["compare", "a", "b", "--fail-on", "grave"], "--fail-on: no such choice: 'grave'", "choose from critical"),
         (["compare", "a", "b", "--leavers=x"], "credreport compare has no option --leavers", "audit --leavers"),
         (["history", "a", "--leavers", "x"], "credreport history has no option --leavers", "audit --leavers"),
         (["history", "a", "--as-of", "2026-10-31"], "credreport history has no option --as-of", "--as-of-series"),
@@ -314,3 +314,44 @@ def test_what_is_removed_with_the_earlier_run_is_named(tmp_path: Path) -> None:
         said = run("audit", new, *place, "--format", "html", quiet)
         assert removed not in said.stdout + said.stderr
         run("audit", new, *place, "--format", "excel", "--quiet")
+
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+@pytest.fixture
+def newly_unused(tmp_path: Path) -> Path:
+    """Write two snapshots: in the newer one, the key of anna is unused for the first time."""
+    cells = key(rotated=OLD, used="2026-08-01T00:00:00Z")
+    for day in ("2026-08-31", "2026-10-31"):
+        write(tmp_path / f"{day}.csv", csv_of(root(mfa_active="true"), user("anna", **cells)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+@pytest.mark.parametrize("hidden", [False, True], ids=["names", "pseudonyms"])
+def test_fail_on_sets_from_which_severity_on_a_new_failure_counts(
+    newly_unused: Path, severity: str, *, hidden: bool
+) -> None:
+    write(newly_unused / "credreport.toml", f'[controls.unused-credentials]\nseverity = "{severity}"\n')
+    asked = ["compare", "2026-08-31.csv", "2026-10-31.csv", *ONLY, "-o", "out", "--format", "parquet"]
+    asked += ["--pseudonyms", "key"] if hidden else []
+    for least in SEVERITIES:
+        counts = SEVERITIES.index(severity) >= SEVERITIES.index(least)
+        done = run(*asked, "--fail-on", least, cwd=newly_unused)
+        which = {"low": "", "critical": " of severity critical"}.get(least, f" of severity {least} or higher")
+        reason = f"1: 1 new failure{which} is open" if counts else f"0: no new failure{which} is open"
+        assert (done.returncode, f"\nExit code {reason}.\n" in done.stdout) == (int(counts), True), done.stdout
+        facts = json.loads(run(*asked, "--fail-on", least, "--json", cwd=newly_unused).stdout)
+        assert (facts["open_counted"], len(facts["new_failures"])) == (int(counts), 1)
+    assert run(*asked, cwd=newly_unused).returncode == 1
+    assert run(*asked, "--fail-on", severity, "--exit-zero", cwd=newly_unused).returncode == 0
+
+
+def test_a_waived_new_failure_counts_for_no_severity(newly_unused: Path) -> None:
+    waiver = 'user = "anna"\ncontrol = "unused-credentials"\nreason = "r"\nowner = "o"\nexpires = 2027-01-31\n'
+    write(newly_unused / "credreport.toml", f"[waivers.a]\n{waiver}")
+    asked = ["compare", "2026-08-31.csv", "2026-10-31.csv", *ONLY, "-o", "out", "--format", "parquet"]
+    for least in SEVERITIES:
+        done = run(*asked, "--fail-on", least, cwd=newly_unused)
+        assert (done.returncode, "1 new failure (1 waived)" in done.stdout) == (0, True), done.stdout

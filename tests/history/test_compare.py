@@ -18,7 +18,7 @@ from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.seal import MANIFEST, read_manifest, unseal
 from analyzer.history import compare as module
 from analyzer.pipeline import Engine, Settings
-from tests.history.running import compare
+from tests.history.running import compare, compare_stored
 from tests.reports import csv_of, key, password, root, unused, user, write
 
 if TYPE_CHECKING:
@@ -363,3 +363,24 @@ def test_a_password_of_an_audit_is_what_it_was(tmp_path: Path) -> None:
     found, of_reports = (compare(side[:1], side[1:], SETTINGS) for side in (sets, names))
     assert plain(found) == plain(of_reports)
     assert found.events["event"].tolist().count("password_disabled") == 1
+
+
+def test_the_dates_are_those_of_the_compared_snapshots(tmp_path: Path) -> None:
+    """Older snapshots of the older side, and accounts on one side only, do not count."""
+    days = {"2026-07-31": ("old", A), "2026-08-31": ("old", A), "2026-08-15": ("old", B)}
+    days |= {"2026-09-30": ("new", A), "2026-10-15": ("new", B), "2026-10-31": ("new", C)}
+    for day, (side, account) in days.items():
+        write(tmp_path / side / f"{day}_{account}.csv", csv_of(root(account), user("a", account=account)))
+    spans = {"older": ("2026-08-15", "2026-08-31"), "newer": ("2026-09-30", "2026-10-15")}
+    captured = {
+        side: {name: f"{day}T23:59:59.999999Z" for name, day in zip(("first", "last"), of_side, strict=True)}
+        for side, of_side in spans.items()
+    }
+    sides = [str(tmp_path / "old")], [str(tmp_path / "new")]
+    pipeline.ingest([*sides[0], *sides[1]], tmp_path / "store")
+    until, since = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 9, 1, tzinfo=UTC)
+    for found in (compare(*sides, ONLY), compare_stored(tmp_path / "store", since, until, ONLY)):
+        assert found.captured == captured
+        assert found.dates == (
+            "Older snapshots: captured 2026-08-15 to 2026-08-31. Newer snapshots: captured 2026-09-30 to 2026-10-15."
+        )

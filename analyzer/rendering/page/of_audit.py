@@ -8,11 +8,10 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.account_labels import AccountLabels
-from analyzer.evidence.answer import further_to_do, incomplete, not_checked_in, scope, to_do_first, unknown_age
+from analyzer.evidence.answer import further_to_do, incomplete, not_checked_in, scope, spoken, to_do_first, unknown_age
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.exit_reason import exit_reason
 from analyzer.evidence.opening import figures, opening
-from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
 from analyzer.rendering.page.content import Linked, Note, PageTable, help_sections, link, with_tables
@@ -20,7 +19,7 @@ from analyzer.rendering.page.grid import grid_of, number_of
 from analyzer.rendering.page.people_rows import comparison_lines, people_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
 from analyzer.rendering.page.trend_rows import trend_tables
-from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, reason_alone, with_days
+from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, reason_alone
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Check
@@ -297,7 +296,7 @@ def _notes(summary: Summary) -> list[Note]:
     """Return the settings and the method of the audit, and the sections that explain the page."""
     settings, checklist = summary.settings, summary.checklist
     judged = [
-        ("Reference date", with_days(iso(settings.as_of) or "") or "each report at its own capture time"),
+        ("Reference date", spoken(settings.as_of) if settings.as_of else "each report at its own capture time"),
         ("Framework", checklist.benchmark.title if checklist.benchmark else "none chosen"),
         ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
         ("Changed settings", ", ".join(checklist.changes) or "none"),

@@ -30,7 +30,7 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
         "answer": first,
         "alarm": "",
         "lines": [[Linked(line, "")] for line in lines],
-        "scope": "",
+        "scope": "" if evidence.kind == "history" else evidence.comparison.dates,
         "figures": [],
         "first": [],
         "grid": None,

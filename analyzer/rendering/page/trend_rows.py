@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import Status
+from analyzer.evidence.opening import TREND_COLUMNS
 from analyzer.evidence.schema import TEXT
 from analyzer.rendering.page.content import HREF, PageTable, link
 from analyzer.rendering.page.grid import number_of
@@ -14,15 +15,14 @@ from analyzer.rendering.page.grid import number_of
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
-_COLUMNS: Final = {"open_before": "before", "new": "new", "fixed": "fixed", "undecided": "undecided", "open": "now"}
 _NOTE: Final = (
     "Failures in the accounts with an earlier snapshot. Undecided: it failed before and cannot be decided now. The "
-    "numbers under now are links to the failures. Failures of the earlier snapshots are not on this page: credreport "
-    "compare lists the failures of both snapshots, and which are new, fixed or undecided."
+    "numbers in the last column are links to the failures. Failures of the earlier snapshots are not on this page: "
+    "credreport compare lists the failures of both snapshots, and which are new, fixed or undecided."
 )
 _WITHOUT_LINK: Final = (
-    " A number under now without a link counts at the capture times of the reports. The findings on this page are "
-    "judged at the reference date and have another number of failures."
+    " A number in the last column without a link counts at the capture times of the reports. The findings on this page "
+    "are judged at the reference date and have another number of failures."
 )
 
 
@@ -34,13 +34,20 @@ def trend_tables(summary: Summary) -> list[PageTable]:
     rows = pa.table(
         {
             "control": pa.array(list(summary.trends), TEXT),
-            **{name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64()) for name in _COLUMNS},
+            **{
+                name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64())
+                for name in TREND_COLUMNS
+            },
             f"{HREF}open": pa.array(hrefs, TEXT),
         }
     )
     is_linked = all(href or not counts["open"] for href, counts in zip(hrefs, summary.trends.values(), strict=True))
     note = _NOTE if is_linked else f"{_NOTE}{_WITHOUT_LINK}"
-    return [PageTable("trend", "Trend", rows, ["control", *_COLUMNS], labels=_COLUMNS, note=note, file="trend.parquet")]
+    return [
+        PageTable(
+            "trend", "Trend", rows, ["control", *TREND_COLUMNS], labels=TREND_COLUMNS, note=note, file="trend.parquet"
+        )
+    ]
 
 
 def _failures_of(summary: Summary, control: str, count: int) -> str | None:

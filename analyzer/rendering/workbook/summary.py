@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted, span
 from analyzer.evidence import opening
-from analyzer.evidence.answer import own_limits, scope, unknown_age
+from analyzer.evidence.answer import own_limits, scope, spoken, unknown_age
 from analyzer.evidence.due import due_by_check
 from analyzer.evidence.exit_reason import exit_reason
 from analyzer.evidence.people import comparisons
 from analyzer.evidence.trend import scope_of_trend
 from analyzer.reading.issues import CODES
-from analyzer.rendering.sentences import answer_in_sentences, reason_alone, with_days
+from analyzer.rendering.sentences import answer_in_sentences, reason_alone
 from analyzer.rendering.workbook import live, totals
 from analyzer.rendering.workbook.accounts import SHEET as ACCOUNTS
 from analyzer.rendering.workbook.accounts import in_words, sums_of_accounts
@@ -202,9 +202,9 @@ def _due(summary: Summary, days: int) -> list[list[Value]]:
 
 
 def _facts(summary: Summary) -> list[tuple[str, Value]]:
-    counts, checklist = summary.facts, summary.checklist
-    dates, number = counts["as_of"], len(checklist.controls)
-    when = span(dates[0], dates[-1]) if dates else "none"
+    checklist, instants = summary.checklist, summary.reference_instants
+    number = len(checklist.controls)
+    when = span(spoken(instants[0]), spoken(instants[-1])) if instants else "none"
     source = "" if summary.settings.as_of else " (each report at its own capture time)"
     limit = f"{checklist.unused.limit_days:,} days or more" if checklist.unused else ""
     optional: dict[str, Any] = {
@@ -216,7 +216,7 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
     }
     return [
         ("Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
-        ("Reference date of the run (UTC)", with_days(when) + source),
+        ("Reference date of the run (UTC)", when + source),
         *((name, value) for name, value in optional.items() if value),
         *(
             (f"{name.capitalize()} (sheet {name.capitalize()})" if number == 0 else "", part)

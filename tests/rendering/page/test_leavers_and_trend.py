@@ -105,4 +105,4 @@ def test_a_number_of_the_trend_without_rows_on_the_page_is_no_link(browser: Brow
     page = opened(browser, inputs, "--as-of", "2027-06-30")
     controls = {href.partition("control=")[2].partition("&")[0] for href, _ in links(page, "#trend tbody a")}
     assert "unused-credentials" not in controls
-    assert "A number under now without a link" in page.run("return document.querySelector('#trend .count').textContent")
+    assert "A number in the last column without a link" in page.run("return document.querySelector('#trend .count').textContent")
