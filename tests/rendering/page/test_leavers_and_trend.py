@@ -90,7 +90,7 @@ def test_numbers_of_the_judged_snapshots_in_the_trend_lead_to_their_failures(bro
     followed = links(page, "#trend tbody a")
     assert followed
     heads = page.heads("trend")
-    assert len(followed) == sum(row[heads.index("now")] != "0" for row in page.rows("trend"))
+    assert len(followed) == sum(row[heads.index("fail now")] != "0" for row in page.rows("trend"))
     for href, text in followed:
         assert "account_id=111122223333" in href
         page.run("location.hash = ''; location.hash = arguments[0]", href)
@@ -105,4 +105,5 @@ def test_a_number_of_the_trend_without_rows_on_the_page_is_no_link(browser: Brow
     page = opened(browser, inputs, "--as-of", "2027-06-30")
     controls = {href.partition("control=")[2].partition("&")[0] for href, _ in links(page, "#trend tbody a")}
     assert "unused-credentials" not in controls
-    assert "A number in the last column without a link" in page.run("return document.querySelector('#trend .count').textContent")
+    note = page.run("return document.querySelector('#trend .count').textContent")
+    assert "A number in the last column without a link" in note
