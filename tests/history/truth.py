@@ -94,5 +94,5 @@ def subject_of(state: State, control: str, name: str, credential: str) -> Subjec
     if credential in {"user", PASSWORD}:
         return Subject(control, user.lower, user.created, credential, None, None)
     kind = KEY if credential.startswith(KEY) else "certificate"
-    subject_credential = next(candidate for candidate in user.of(kind) if candidate.slot == int(credential[-1]))
+    subject_credential = next(candidate for candidate in user.of_kind(kind) if candidate.slot == int(credential[-1]))
     return Subject(control, user.lower, user.created, kind, subject_credential.created, subject_credential.serial)
