@@ -81,7 +81,7 @@ def test_a_set_is_replaced_as_a_whole(
 
 
 @pytest.mark.parametrize(
-    "place",
+    "function",
     [
         "evidence.writer.GrowingFiles.put",
         "evidence.writer.GrowingFiles.close",
@@ -89,8 +89,8 @@ def test_a_set_is_replaced_as_a_whole(
         "rendering.workbook.book.render",
     ],
 )
-def test_what_fails_leaves_the_old_set_and_nothing_else(
-    report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+def test_a_run_that_fails_leaves_the_old_set_and_nothing_else(
+    report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     out = tmp_path / "out"
     make(report, out)
@@ -99,7 +99,7 @@ def test_what_fails_leaves_the_old_set_and_nothing_else(
     def full(*_: object, **__: object) -> list[Path]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"analyzer.{place}", full)
+    monkeypatch.setattr(f"analyzer.{function}", full)
     with pytest.raises(OutputError, match="No space left on device"):
         make(report, out, ["excel"])
     assert before == whole(out)
@@ -167,8 +167,10 @@ def test_a_killed_run_leaves_the_old_set_or_the_new_one(report: str, tmp_path: P
         time.sleep(took * chance.uniform(0.6, 1.05))
         process.kill()
         process.wait()
-        left = whole(out)
-        assert (list(left), left["findings.parquet"]) in [(list(one), one["findings.parquet"]) for one in sets]
+        digests = whole(out)
+        assert (list(digests), digests["findings.parquet"]) in [
+            (list(digests_of_set), digests_of_set["findings.parquet"]) for digests_of_set in sets
+        ]
     subprocess.run([*map(str, command), "--max-idle-days", "45"], check=False)
     assert whole(out) == sets[0]
     assert beside(out) == ["in", "out"], "what was killed is cleared away"
@@ -211,7 +213,7 @@ BYSTANDERS += [".~lock.workbook.xlsx#", "charts/.DS_Store", "charts/Thumbs.db"]
 
 
 @pytest.mark.parametrize("name", BYSTANDERS)
-def test_notes_of_desktop_and_office_programs_are_nobodys_concern(tmp_path: Path, name: str) -> None:
+def test_notes_of_desktop_and_office_programs_do_no_harm(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     put(out)
     write(out / name, "")
@@ -305,14 +307,14 @@ def test_a_folder_or_link_in_the_place_of_a_file_is_a_change(tmp_path: Path) -> 
 def test_sets_of_the_version_before_are_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     put(out)
-    kept = json.loads((out / "manifest.json").read_text())
-    del kept["digest"]
-    write(out / "manifest.json", json.dumps(kept | {"schema_version": 1}))
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest["digest"]
+    write(out / "manifest.json", json.dumps(manifest | {"schema_version": 1}))
     put(out)
     assert json.loads((out / "manifest.json").read_text())["schema_version"] == 3
 
 
-def test_places_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_be_written_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "link"):
@@ -326,9 +328,9 @@ def test_places_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest
     assert "permissions" in caught.value.hint
     (tmp_path / "out/in").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "out/in")
-    for place in (Path(), Path(".."), tmp_path / "out"):
+    for folder in (Path(), Path(".."), tmp_path / "out"):
         with pytest.raises(OutputError, match="current folder"):
-            put(place)
+            put(folder)
 
 
 def test_a_link_to_a_folder_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
@@ -407,15 +409,15 @@ def leftover(out: Path, suffix: str = "", number: int = 0) -> Path:
     return path
 
 
-def test_leftovers_go_and_what_is_not_ours_stays(tmp_path: Path) -> None:
+def test_leftovers_go_and_foreign_files_stay(tmp_path: Path) -> None:
     out = tmp_path / "out"
     for number in range(3):
         leftover(out, number=number)
-    others = [".out.lock", ".out.0123", ".other.0123456789abcdef", "out.0123456789abcdef"]
-    for name in others:
+    foreign_names = [".out.lock", ".out.0123", ".other.0123456789abcdef", "out.0123456789abcdef"]
+    for name in foreign_names:
         (tmp_path / name).mkdir()
     put(out)
-    assert beside(out) == sorted([*others, "out"])
+    assert beside(out) == sorted([*foreign_names, "out"])
 
 
 def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
@@ -441,14 +443,14 @@ def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
 
 def test_a_run_that_lives_keeps_its_staging_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with staged(out) as staging, replaced(out) as other:
+    with staged(out) as staging, replaced(out) as second_staging:
         fill(staging, "first")
-        fill(other, "second")
+        fill(second_staging, "second")
         aside = staging.with_name(f"{staging.name}.old")  # as between its two renames
         fill(aside, "aside")
         tidy(out)
         assert staging.exists()
-        assert other.exists()
+        assert second_staging.exists()
         assert aside.exists()
     assert contents(out)["a.parquet"] == b"second a.parquet"
     tidy(out)
@@ -476,11 +478,11 @@ def test_a_run_whose_lock_is_taken_for_a_leftover_before_it_is_locked_makes_anot
 
 def test_without_locks_nothing_is_taken_away_and_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    left = leftover(out)
+    old_leftover = leftover(out)
     monkeypatch.setitem(sys.modules, "fcntl", None)
     put(out)
     put(out, "newer")
-    assert beside(out) == sorted(["out", left.name])
+    assert beside(out) == sorted(["out", old_leftover.name])
     out.rename(out.with_name(f".out.{9:016x}.old"))
     tidy(out)
     assert contents(out)["a.parquet"] == b"newer a.parquet"
@@ -645,8 +647,8 @@ def test_runs_that_are_killed_at_every_step_leave_nothing_to_the_next(tmp_path: 
     """No clean run stands between the kills: each begins with what those before it have left."""
     if begin != "nothing":
         put(tmp_path / "out", "first")
-    way = "two renames" if begin == "two renames" else "exchange"
-    command = [sys.executable, "-c", textwrap.dedent(KILLER), str(tmp_path), way]
+    exchange = "two renames" if begin == "two renames" else "exchange"
+    command = [sys.executable, "-c", textwrap.dedent(KILLER), str(tmp_path), exchange]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)

@@ -82,23 +82,28 @@ def parts(whole: EvidenceSet) -> dict[str, Part]:
 
 def facts(summary: Any) -> dict[str, Any]:  # noqa: ANN401 - of a part, or of an audit
     """Return what is counted, but for waivers and people that nothing here fits: those are in no part."""
-    found: dict[str, Any] = json.loads(json.dumps(summary.facts))
-    found["waivers"] = [row for row in found["waivers"] if row["failing"] or row["not_checked"]]
-    found["issues"] = {
-        code: n for code, n in found["issues"].items() if not re.match("waiver|leaver|account_unl", code)
+    counts: dict[str, Any] = json.loads(json.dumps(summary.facts))
+    counts["waivers"] = [row for row in counts["waivers"] if row["failing"] or row["not_checked"]]
+    counts["issues"] = {
+        code: n for code, n in counts["issues"].items() if not re.match("waiver|leaver|account_unl", code)
     }
-    found.pop("leavers")
-    found["policy"] = None
-    return found
+    counts.pop("leavers")
+    counts["policy"] = None
+    return counts
 
 
 @pytest.mark.parametrize("owner", ["Team A", "=ops", "team-a"])
 def test_a_part_counts_what_an_audit_of_its_accounts_counts(folder: Path, parts: dict[str, Part], owner: str) -> None:
-    own = [account for account, its in OWNERS.items() if its == owner]
+    own = [account for account, account_owner in OWNERS.items() if account_owner == owner]
     part = parts[owner]
     assert part.accounts == set(own)
-    write(folder / f"{owner}.csv", "account,name,owner\n" + "".join(f"{one},name-{one},{owner}\n" for one in own))
-    reports = sorted(str(path.relative_to(folder)) for one in own for path in folder.glob(f"reports/*/{one}.csv"))
+    write(
+        folder / f"{owner}.csv",
+        "account,name,owner\n" + "".join(f"{account},name-{account},{owner}\n" for account in own),
+    )
+    reports = sorted(
+        str(path.relative_to(folder)) for account in own for path in folder.glob(f"reports/*/{account}.csv")
+    )
     if owner == "team-a":
         reports.append("reports/2026-10-31/broken.csv")
     if not reports:
@@ -108,8 +113,8 @@ def test_a_part_counts_what_an_audit_of_its_accounts_counts(folder: Path, parts:
     alone = audit(folder, reports, f"{owner}.csv", f"alone {owner}", "--format", "parquet")
     assert facts(part.summary) == facts(alone.summary)
     for table in ("findings", "credentials", "users"):
-        there = [row for batch in alone.batches(table) for row in batch.to_pylist()]
-        assert [row for batch in part.batches(table) for row in batch.to_pylist()] == there
+        rows = [row for batch in alone.batches(table) for row in batch.to_pylist()]
+        assert [row for batch in part.batches(table) for row in batch.to_pylist()] == rows
 
 
 def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dict[str, Part]) -> None:
@@ -117,7 +122,7 @@ def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dic
     assert sorted(path.stem for path in (folder / "out/owners").iterdir()) == sorted(names.values())
     for owner, name in names.items():
         with zipfile.ZipFile(folder / f"out/owners/{name}.xlsx") as archive:
-            texts = b"\n".join(archive.read(one) for one in archive.namelist()).decode()
+            texts = b"\n".join(archive.read(member) for member in archive.namelist()).decode()
         for account in (*OWNERS, "222222222222"):
             assert (account in texts) == (OWNERS.get(account) == owner), (owner, account)
         book = openpyxl.load_workbook(folder / f"out/owners/{name}.xlsx", data_only=True)

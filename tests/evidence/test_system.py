@@ -67,10 +67,10 @@ def be_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
     unlink = os.unlink
 
-    def unlink_what_is_not_open(path: Path, **way: Any) -> None:  # noqa: ANN401
-        if "dir_fd" not in way and any(one == os.path.realpath(path) for one in open_files()):
+    def unlink_what_is_not_open(path: Path, **options: Any) -> None:  # noqa: ANN401
+        if "dir_fd" not in options and any(open_path == os.path.realpath(path) for open_path in open_files()):
             raise PermissionError(errno.EACCES, "another process has it open")
-        unlink(path, **way)
+        unlink(path, **options)
 
     monkeypatch.setattr(system, "sys", SimpleNamespace(platform="win32"))
     monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
@@ -81,18 +81,18 @@ def be_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def open_files() -> set[str]:
     """Return the files and folders that this process and those it started have open, or mapped into their memory."""
-    found = set[str]()
+    paths = set[str]()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # one that has ended meanwhile
             parent = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
             if str(os.getpid()) not in {process.name, parent}:
                 continue
             maps = (process / "maps").read_text(encoding="utf-8").splitlines()
-            found |= {line.split(maxsplit=5)[5] for line in maps if "/" in line}
+            paths |= {line.split(maxsplit=5)[5] for line in maps if "/" in line}
             for link in (process / "fd").iterdir():
                 with suppress(OSError):  # that of this listing
-                    found.add(str(link.readlink()))
-    return found
+                    paths.add(str(link.readlink()))
+    return paths
 
 
 def test_on_windows_a_folder_is_replaced_and_leftovers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,11 +109,11 @@ def test_on_windows_a_folder_is_replaced_and_leftovers_go(tmp_path: Path, monkey
 def test_on_windows_a_run_that_lives_keeps_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     be_windows(monkeypatch)
     out = tmp_path / "out"
-    with staged(out) as staging, replaced(out) as other:
-        fill(other)
+    with staged(out) as staging, replaced(out) as second_staging:
+        fill(second_staging)
         tidy(out)
         assert staging.exists()
-        assert other.exists()
+        assert second_staging.exists()
     assert beside(out) == ["out"]
 
 
@@ -204,11 +204,11 @@ def test_on_windows_an_error_names_programs_that_have_files_open(
 def test_a_folder_that_is_in_use_for_a_moment_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "out", "old")
     be_windows(monkeypatch)
-    rename, left = os.rename, [3]
+    rename, refusals = os.rename, [3]
 
     def refuse_at_first(old: Path, new: Path, **_: Any) -> None:  # noqa: ANN401
-        if left[0]:
-            left[0] -= 1
+        if refusals[0]:
+            refusals[0] -= 1
             raise PermissionError(errno.EACCES, "Access is denied")
         rename(old, new)
 
@@ -245,11 +245,11 @@ def test_nothing_is_open_in_a_folder_that_is_renamed(tmp_path: Path, monkeypatch
     be_windows(monkeypatch)
     rename, renamed = os.rename, list[str]()
 
-    def rename_what_is_closed(old: Path, new: Path, **way: Any) -> None:  # noqa: ANN401
+    def rename_what_is_closed(old: Path, new: Path, **options: Any) -> None:  # noqa: ANN401
         if Path(old).is_dir():
             renamed.append(Path(new).name)
-            assert [one for one in open_files() if one.startswith(f"{Path(old).resolve()}/")] == []
-        rename(old, new, **way)
+            assert [path for path in open_files() if path.startswith(f"{Path(old).resolve()}/")] == []
+        rename(old, new, **options)
 
     monkeypatch.setattr(os, "rename", rename_what_is_closed)
     for command in COMMANDS:
@@ -381,17 +381,19 @@ def no_regard_to_case(at: Path) -> Iterator[None]:
     def as_it_stands(path: Any) -> Any:  # noqa: ANN401 - whatever the functions of `os` take
         if not isinstance(path, str | Path) or not Path(path).absolute().is_relative_to(at):
             return path
-        found = at
+        on_disk = at
         for part in Path(path).absolute().relative_to(at).parts:
             try:
-                names = names_in(found)
+                names = names_in(on_disk)
             except OSError:
                 names = []
-            found /= next((name for name in names if name.casefold() == part.casefold()), part)
-        return str(found)
+            on_disk /= next((name for name in names if name.casefold() == part.casefold()), part)
+        return str(on_disk)
 
     def folded(function: Callable[..., Any], paths: int = 1) -> Callable[..., Any]:
-        return lambda *given, **named: function(*map(as_it_stands, given[:paths]), *given[paths:], **named)
+        return lambda *arguments, **options: function(
+            *map(as_it_stands, arguments[:paths]), *arguments[paths:], **options
+        )
 
     with pytest.MonkeyPatch.context() as patched:
         for name in ("stat", "lstat", "open", "mkdir", "rmdir", "unlink", "scandir", "listdir", "access"):
@@ -433,9 +435,9 @@ def test_what_a_run_set_aside_is_put_back_by_a_run_that_names_the_folder_in_othe
 
 
 def test_where_case_counts_a_folder_of_another_case_is_another_folder(tmp_path: Path) -> None:
-    aside, left = leftover(tmp_path / "Out", ".old"), leftover(tmp_path / "Out", number=1)
+    aside, old_leftover = leftover(tmp_path / "Out", ".old"), leftover(tmp_path / "Out", number=1)
     put(tmp_path / "out")
-    assert beside(tmp_path / "out") == sorted([aside.name, left.name, "out"])
+    assert beside(tmp_path / "out") == sorted([aside.name, old_leftover.name, "out"])
 
 
 def test_the_current_folder_is_known_by_any_name(blind: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -458,7 +460,7 @@ def test_owners_that_differ_in_case_alone_have_a_file_each(blind: Path) -> None:
     names = [path.name.casefold() for path in (blind / "out/owners").iterdir()]
     assert len(names) == len(set(names)) == 3
     written = json.loads((blind / "out/rendered.json").read_text(encoding="utf-8"))["outputs"]
-    assert len([one for one in written if one["name"].startswith("owners/")]) == 3
+    assert len([file for file in written if file["name"].startswith("owners/")]) == 3
     assert run("verify", "out", cwd=blind).returncode == 0
 
 

@@ -75,10 +75,12 @@ def test_a_way_of_writing_that_the_whole_report_has_is_no_cut(tmp_path: Path) ->
     assert cuts(tmp_path, csv_of(*rows)) == []
 
 
-@pytest.mark.parametrize(("kept", "more"), [*((n, more) for n in (2, 3, 4, 8, 10) for more in ("", ",")), (21, "")])
-def test_a_file_that_ends_in_the_middle_of_a_row(tmp_path: Path, kept: int, more: str) -> None:
+@pytest.mark.parametrize(
+    ("cell_count", "ending"), [*((n, ending) for n in (2, 3, 4, 8, 10) for ending in ("", ",")), (21, "")]
+)
+def test_a_file_that_ends_in_the_middle_of_a_row(tmp_path: Path, cell_count: int, ending: str) -> None:
     row = REPORT.rsplit("\n", 1)[1].split(",")
-    text = REPORT.rsplit("\n", 1)[0] + "\n" + ",".join(row[:kept]) + more
+    text = REPORT.rsplit("\n", 1)[0] + "\n" + ",".join(row[:cell_count]) + ending
     _, log = read(write(tmp_path / "2026-10-31.csv", text))
     assert sorted(codes(log)) == ["cut_report", "rejected_row"]
 
@@ -145,8 +147,8 @@ def test_base64_cut_within_four_characters_is_named_with_its_length(tmp_path: Pa
     write(tmp_path / "in/2026-10-29.json", json.dumps({"Content": full[: length - 8]}))
     ran = run("inspect", tmp_path / "in")
     assert ran.returncode == 2
-    said = f"Content is base64 that was cut: it has {length:,} characters, a length at which some programs cut texts"
-    assert ran.stderr.count(said) == 2
+    message = f"Content is base64 that was cut: it has {length:,} characters, a length at which some programs cut texts"
+    assert ran.stderr.count(message) == 2
     assert f"cut: it has {length - 8:,} characters; download the report again" in ran.stderr
 
 
@@ -210,5 +212,5 @@ def test_a_cell_that_is_never_closed_costs_no_other_report(tmp_path: Path, cell:
     write(tmp_path / "b.csv", csv_of(root("444455556666"), user("b", account="444455556666"), columns=columns))
     tables, log = read(tmp_path)
     assert tables.users["user"].tolist() == ["<root_account>", "a", "<root_account>", "b"]
-    found = [(row[1], row[2], row[3]) for row in log.rows if row[4] == "cut_report"]
-    assert found == ([] if end else [(3, "additional_credentials_info", cell)])
+    cut_cells = [(row[1], row[2], row[3]) for row in log.rows if row[4] == "cut_report"]
+    assert cut_cells == ([] if end else [(3, "additional_credentials_info", cell)])

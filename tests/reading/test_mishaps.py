@@ -106,8 +106,8 @@ def test_a_minute_in_a_name_is_no_account(tmp_path: Path) -> None:
     "columns", [("account_name", *COLUMNS_22), ("arn", "user", *COLUMNS_22[2:]), (*COLUMNS_22[1:], "user")]
 )
 def test_reports_of_any_order_are_split_apart(tmp_path: Path, columns: tuple[str, ...]) -> None:
-    one, two = csv_of(user("a"), user("b"), columns=columns), csv_of(user("c", account=OTHER), columns=columns)
-    result = run(Path(write(tmp_path / "a.csv", f"{one}\n{two}")))
+    first, second = csv_of(user("a"), user("b"), columns=columns), csv_of(user("c", account=OTHER), columns=columns)
+    result = run(Path(write(tmp_path / "a.csv", f"{first}\n{second}")))
     assert users(result) == ["a", "b", "c"]
     assert "split_report" in issues(result)
     assert "rejected_row" not in issues(result)
@@ -136,17 +136,17 @@ def test_equal_bytes_of_two_accounts_are_two_reports(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "cell", ["2026-10-01T08Z", "2026-10-01T00:00:00Z\u00a0", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
 )
-@pytest.mark.parametrize("company", ["2026-10-01 00:00:00Z", "junk", "N/A"])
-def test_a_cell_is_read_alike_in_any_company(tmp_path: Path, cell: str, company: str) -> None:
+@pytest.mark.parametrize("neighbour_cell", ["2026-10-01 00:00:00Z", "junk", "N/A"])
+def test_a_cell_is_read_the_same_beside_any_other_cell(tmp_path: Path, cell: str, neighbour_cell: str) -> None:
     alone = csv_of(user("a", **key(rotated="2026-01-01T00:00:00Z", used=cell)))
-    other = csv_of(user("b", account=OTHER, **key(rotated="2026-01-01T00:00:00Z", used=company)))
-    one = run(Path(write(tmp_path / "1/a.csv", alone)))
+    neighbour = csv_of(user("b", account=OTHER, **key(rotated="2026-01-01T00:00:00Z", used=neighbour_cell)))
+    audit_alone = run(Path(write(tmp_path / "1/a.csv", alone)))
     write(tmp_path / "2/a.csv", alone)
-    write(tmp_path / "2/b.csv", other)
-    two = run(tmp_path / "2")
+    write(tmp_path / "2/b.csv", neighbour)
+    audit_of_both = run(tmp_path / "2")
     columns = ["status", "reason", "message"]
-    assert one.findings[columns].iloc[0].tolist() == two.findings[columns].iloc[0].tolist()
-    assert one.summary
+    assert audit_alone.findings[columns].iloc[0].tolist() == audit_of_both.findings[columns].iloc[0].tolist()
+    assert audit_alone.summary
 
 
 def test_a_user_in_two_undated_parts_is_found_twice(tmp_path: Path) -> None:
@@ -238,9 +238,9 @@ def test_tabs_and_a_blank_first_column(tmp_path: Path) -> None:
 
 def test_no_sentinel_survives_in_any_case(tmp_path: Path) -> None:
     row = user("a", **OLD) | {"access_key_1_last_used_region": "n/a", "access_key_1_last_used_service": "N/A"}
-    found = run(Path(write(tmp_path / "a.csv", csv_of(row)))).credentials
-    assert found["last_used_region"].isna().all()
-    assert found["last_used_service"].isna().all()
+    credentials = run(Path(write(tmp_path / "a.csv", csv_of(row)))).credentials
+    assert credentials["last_used_region"].isna().all()
+    assert credentials["last_used_service"].isna().all()
 
 
 @pytest.mark.parametrize("zone", ["tzinfo=tzutc()", "tzinfo=datetime.timezone.utc"])

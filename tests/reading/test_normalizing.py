@@ -134,7 +134,7 @@ def test_bad_arns_keep_their_row(tmp_path: Path, arn: str, code: str) -> None:
 def test_the_account_without_arns(tmp_path: Path, path: str, option: str | None, account: str | None) -> None:
     without = tuple(name for name in COLUMNS_22 if name != "arn")
     tables, log = read(write(tmp_path / path, csv_of(root(), user("a"), columns=without)), account_id=option)
-    assert [str(found) for found in tables.users["account_id"]] == [account or "nan"] * 2
+    assert [str(account_id) for account_id in tables.users["account_id"]] == [account or "nan"] * 2
     assert tables.users["is_root"].tolist() == [True, False]
     assert codes(log) == ["missing_column"] + ["account_unknown"] * (account is None)
 

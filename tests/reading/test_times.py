@@ -55,7 +55,7 @@ def test_certain_instants_are_read(text: str, expected: datetime) -> None:
         "٢٠٢٦-10-31T08:00:00Z",
     ],
 )
-def test_what_is_not_certain_is_not_read(text: str) -> None:
+def test_uncertain_instants_are_not_read(text: str) -> None:
     assert parse_instant(text) is None
 
 
