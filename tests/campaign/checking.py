@@ -149,7 +149,7 @@ def _by_case(audit_result: Audit) -> dict[int, FileResult]:
     results: dict[int, FileResult] = defaultdict(FileResult)
     numbers: dict[str | None, int] = {None: -1}
 
-    def of(source: str | None) -> FileResult:
+    def result_of(source: str | None) -> FileResult:
         if source not in numbers:
             number = number_in(source or "")
             numbers[source] = -1 if number is None else number
@@ -157,20 +157,20 @@ def _by_case(audit_result: Audit) -> dict[int, FileResult]:
 
     for name, rows, rejected, accounts in _rows(audit_result.inputs, "name", "rows", "rejected", "accounts"):
         apart = sum(part["rows"] for part in accounts if part["role"] != "judged")
-        of(name).inputs.append((name, rows, rejected, apart))
+        result_of(name).inputs.append((name, rows, rejected, apart))
     for source, line, user in _rows(audit_result.users, "source", "line", "user"):
-        of(source).users.append((source, line, user))
+        result_of(source).users.append((source, line, user))
     by_account: dict[str, str] = {}
     for source, account in dict.fromkeys(_rows(audit_result.users, "source", "account_id")):
         by_account.setdefault(account, source)
     columns = ("source", "line", "user", "control", "credential", "status", "account_id")
     for source, line, user, control, credential, status, account in _rows(audit_result.findings, *columns):
         if line is not None:
-            of(source).findings.append((source, line, user, control, credential, status))
+            result_of(source).findings.append((source, line, user, control, credential, status))
         elif status == "pass":
-            of(source if account is None else by_account.get(account)).of_account.add(control)
+            result_of(source if account is None else by_account.get(account)).of_account.add(control)
     for source, line, code, message in _rows(audit_result.issues, "source", "line", "code", "message"):
-        of(source).issues.append((source, line, code, message))
+        result_of(source).issues.append((source, line, code, message))
     return results
 
 

@@ -214,13 +214,13 @@ def renamed_column(rng: Random, sheet: Sheet) -> None:
 
 def doubled_column(rng: Random, sheet: Sheet) -> None:
     """Write a column twice, with other cells in one of them."""
-    at, to = rng.randrange(1, len(sheet.header)), rng.randint(1, len(sheet.header))
-    name = sheet.header[at]
-    cells = [line.cells[at] for line in sheet.lines]
+    position, new_position = rng.randrange(1, len(sheet.header)), rng.randint(1, len(sheet.header))
+    name = sheet.header[position]
+    cells = [line.cells[position] for line in sheet.lines]
     rng.shuffle(cells)
-    sheet.header.insert(to, name)
+    sheet.header.insert(new_position, name)
     for line, cell in zip(sheet.lines, cells, strict=True):
-        line.cells.insert(to, cell)
+        line.cells.insert(new_position, cell)
     sheet.touch_all()
 
 

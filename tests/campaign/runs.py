@@ -40,11 +40,11 @@ class Ran:
     def tried(self) -> int:
         return sum(count for (by, _, _), count in self.tally.items() if by == "container")
 
-    def add(self, other: Ran) -> None:
-        self.tally.update(other.tally)
-        self.failures += other.failures
-        self.files |= other.files
-        self.megabytes = max(self.megabytes, other.megabytes)
+    def add(self, ran: Ran) -> None:
+        self.tally.update(ran.tally)
+        self.failures += ran.failures
+        self.files |= ran.files
+        self.megabytes = max(self.megabytes, ran.megabytes)
 
 
 def run(seed: int, batch: int) -> Ran:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CASES = [draw_case(1, number) for number in range(60)]
 WHOLE = next(
-    one for one in (draw_case(1, n) for n in range(900)) if one.mutation == "untouched" and one.container == "csv"
+    case for case in (draw_case(1, n) for n in range(900)) if case.mutation == "untouched" and case.container == "csv"
 )
 
 
@@ -41,15 +41,15 @@ def test_a_slice_finds_nothing() -> None:
 
 
 def test_a_number_is_always_the_same_case() -> None:
-    assert [draw_case(1, number).data for number in range(60)] == [one.data for one in CASES]
+    assert [draw_case(1, number).data for number in range(60)] == [case.data for case in CASES]
     assert draw_case(2, 0).data != CASES[0].data
-    assert all(number_in(f"in/{one.name}/member#2") == one.number for one in CASES)
+    assert all(number_in(f"in/{case.name}/member#2") == case.number for case in CASES)
 
 
 def test_every_container_mutation_and_kind_of_list_is_drawn() -> None:
     drawn = [draw_case(1, number) for number in range(4_000)]
-    assert {one.container for one in drawn} == {*CONTAINERS, "archive"}
-    assert {one.mutation for one in drawn} == {*MUTATIONS, *DAMAGES, *ARCHIVES, "odd parts"}
+    assert {case.container for case in drawn} == {*CONTAINERS, "archive"}
+    assert {case.mutation for case in drawn} == {*MUTATIONS, *DAMAGES, *ARCHIVES, "odd parts"}
     assert {draw_list(1, number)[0] for number in range(200)} == set(KINDS)
     outcomes = {(kind, wrong_with_list(kind, data) == []) for kind, _, data in (draw_list(1, n) for n in range(200))}
     assert outcomes == {(kind, True) for kind in KINDS}
@@ -64,22 +64,22 @@ def broken(change: Callable[[Audit], Audit], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(checking, "audit", wrongly)
 
 
-def with_pass(found: Audit) -> Audit:
-    findings = found.findings.copy()
+def with_pass(audited: Audit) -> Audit:
+    findings = audited.findings.copy()
     findings["status"] = findings["status"].astype("str").where(findings["control"] != "console-mfa", "pass")
-    return found.changed(findings=findings)
+    return audited.changed(findings=findings)
 
 
-def without_first_user(found: Audit) -> Audit:
-    return found.changed(users=found.users.iloc[1:].reset_index(drop=True))
+def without_first_user(audited: Audit) -> Audit:
+    return audited.changed(users=audited.users.iloc[1:].reset_index(drop=True))
 
 
-def without_issues(found: Audit) -> Audit:
-    return found.changed(issues=found.issues.iloc[:0])
+def without_issues(audited: Audit) -> Audit:
+    return audited.changed(issues=audited.issues.iloc[:0])
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("change", "words"),
     [
         (with_pass, "was not touched, and is judged otherwise: console-mfa"),
         (without_first_user, "users, 0 rejected and 0 not judged"),
@@ -87,20 +87,20 @@ def without_issues(found: Audit) -> Audit:
     ],
 )
 def test_faults_of_the_program_are_found(
-    monkeypatch: pytest.MonkeyPatch, change: Callable[[Audit], Audit], what: str
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[Audit], Audit], words: str
 ) -> None:
     assert check(CASES) == []
     broken(change, monkeypatch)
-    assert any(what in one.description for one in check(CASES))
+    assert any(words in failure.description for failure in check(CASES))
 
 
 def test_what_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
     guilty = CASES[17]
 
-    def ends(found: Audit) -> Audit:
-        if any(guilty.name in str(name) for name in [*found.inputs["name"], *found.issues["source"]]):
+    def ends(audited: Audit) -> Audit:
+        if any(guilty.name in str(name) for name in [*audited.inputs["name"], *audited.issues["source"]]):
             raise ZeroDivisionError("an empty report")
-        return found
+        return audited
 
     broken(ends, monkeypatch)
     (failure,) = check(CASES)
@@ -109,10 +109,10 @@ def test_what_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hangs(found: Audit) -> Audit:
-        while found is not None:
+    def hangs(audited: Audit) -> Audit:
+        while audited is not None:
             pass
-        return found
+        return audited
 
     broken(hangs, monkeypatch)
     monkeypatch.setattr("tests.campaign.limits.SECONDS", 0.2)
@@ -138,8 +138,8 @@ def test_a_lost_account_and_a_crash_are_found(monkeypatch: pytest.MonkeyPatch) -
     whole = parse_organization
 
     def loses(name: str, data: bytes) -> object:
-        found = whole(name, data)
-        return type(found)(found.name, found.sha256, found.accounts[1:])
+        organization = whole(name, data)
+        return type(organization)(organization.name, organization.sha256, organization.accounts[1:])
 
     monkeypatch.setattr(lists, "parse_organization", loses)
     assert wrong_with_list(kind, data) == ["accounts that are in the list are lost: ['111122223333']"]
@@ -167,6 +167,6 @@ def test_a_failure_ends_with_1_and_leaves_the_smallest_input_and_its_command(
     broken(without_first_user, monkeypatch)
     assert main(command) == 1
     assert f"again: python -m tests.campaign --seed 1 --only {WHOLE.number}" in capsys.readouterr().out
-    (kept,) = (tmp_path / "found").iterdir()
-    assert len(kept.read_bytes().splitlines()) < len(WHOLE.data.splitlines())
-    assert hashlib.sha256(kept.read_bytes()).digest()
+    (saved,) = (tmp_path / "found").iterdir()
+    assert len(saved.read_bytes().splitlines()) < len(WHOLE.data.splitlines())
+    assert hashlib.sha256(saved.read_bytes()).digest()

@@ -108,15 +108,15 @@ def test_credentials_created_after_the_reference_date_are_counted(tmp_path: Path
 
 def test_reports_in_unknown_order_are_not_in_the_count_on_top(tmp_path: Path) -> None:
     for name, used in (("x.csv", OLD), ("y.csv", NEW)):
-        rows = [user(one, **key(rotated=OLD, used=used)) for one in ("anna", "bert", "carl")]
+        rows = [user(user_name, **key(rotated=OLD, used=used)) for user_name in ("anna", "bert", "carl")]
         write(tmp_path / f"in/{name}", csv_of(*rows))
     write(tmp_path / "in/2026-10-31/z.csv", csv_of(user("zoe", account="444455556666", **IDLE)))
     audited = audit([str(tmp_path / "in")], Settings(unused(), as_of=AS_OF))
     assert audited.exit_code == 3
-    one = "active password or access key of an IAM user"
+    credential = "active password or access key of an IAM user"
     assert headline(audited) == [
         "INCOMPLETE: 2 reports could not be put in order of time.",
-        f"1 of 1 {one} unused for 45 days or more, in 1 of 2 accounts; 0 not checked; 0 pass.",
+        f"1 of 1 {credential} unused for 45 days or more, in 1 of 2 accounts; 0 not checked; 0 pass.",
         "Not in these numbers: 6 active passwords and access keys of IAM users in reports whose order is not known.",
     ]
     output = run(

@@ -69,9 +69,9 @@ def test_an_empty_table() -> None:
 
 def test_few_texts_are_sorted_and_leave_out_texts_of_no_row() -> None:
     values = pa.array(["b", None, "a", "z", "b"])
-    few_texts = few_texts_of(values, np.array([0, 1, 2, 4, 0]))
-    assert few_texts.dictionary.to_pylist() == ["a", "b"]
-    assert codes_in(few_texts).tolist() == [1, -1, 0, 1, 1]
+    distinct = few_texts_of(values, np.array([0, 1, 2, 4, 0]))
+    assert distinct.dictionary.to_pylist() == ["a", "b"]
+    assert codes_in(distinct).tolist() == [1, -1, 0, 1, 1]
     assert category_of(values).cat.categories.tolist() == ["a", "b", "z"]
 
 

@@ -81,10 +81,10 @@ def test_members_of_archives_are_read_in_place_whatever_their_names(tmp_path: Pa
     assert {path.relative_to(tmp_path / "work").parts[0] for path in new_files} == {"out"}
     assert run("verify", "out", "--inputs", "in", cwd=tmp_path / "work").returncode == 0
     for command in (["inspect", "in"], ["inspect", "in", "--json"], ["show", "out"]):
-        done = run(*command, cwd=tmp_path / "work")
-        assert "\x1b" not in done.stdout + done.stderr
-        assert "\x07" not in done.stdout + done.stderr
-        assert "\u202e" not in done.stdout.replace("\\u202e", "")
+        shown = run(*command, cwd=tmp_path / "work")
+        assert "\x1b" not in shown.stdout + shown.stderr
+        assert "\x07" not in shown.stdout + shown.stderr
+        assert "\u202e" not in shown.stdout.replace("\\u202e", "")
 
 
 def odd_names() -> Iterator[bytes]:

@@ -69,10 +69,14 @@ def test_cells_that_a_program_dropped_change_no_verdict_but_to_not_checked(
     result = judged(written(tmp_path, form, rows))
     lossy = verdicts(result)
     assert lossy.keys() == plain.keys()
-    wrong = {key: (plain[key], lossy[key]) for key in plain if lossy[key] not in {plain[key], "not_checked"}}
+    wrong = {
+        subject: (plain[subject], lossy[subject])
+        for subject in plain
+        if lossy[subject] not in {plain[subject], "not_checked"}
+    }
     assert wrong == {}
-    of_users = [key for key in plain if key[1] != "<root_account>"]
-    assert {key: lossy[key] for key in of_users} == {key: plain[key] for key in of_users}
+    of_users = [subject for subject in plain if subject[1] != "<root_account>"]
+    assert {subject: lossy[subject] for subject in of_users} == {subject: plain[subject] for subject in of_users}
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -44,7 +44,8 @@ def test_the_last_row_and_the_first_of_the_next_report_are_split(tmp_path: Path,
 
 def test_each_row_is_of_its_own_account_and_none_is_lost(tmp_path: Path) -> None:
     reports = [
-        csv_of(root(of), *(user(name, account=of) for name in "ab"[:n])) for n, of in enumerate((ACCOUNT, OTHER, THIRD))
+        csv_of(root(account), *(user(name, account=account) for name in "ab"[:n]))
+        for n, account in enumerate((ACCOUNT, OTHER, THIRD))
     ]
     path = write(tmp_path / "2026-10-31.csv", run_together(*reports))
     tables, _ = read(path)
