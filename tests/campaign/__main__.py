@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterator[Ran]:
-    """Yield what comes of runs, as they end."""
+    """Yield the results of runs, as they end."""
     started = reported = time.monotonic()
     last = None if cases is None else -(-cases // TOGETHER)
     batch, tried, failure_count = 0, 0, 0
@@ -88,7 +88,7 @@ def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterato
 
 
 def _lost(seed: int, batches: Iterable[int]) -> Ran:
-    """Return the failure of a process that hangs, or was ended by the system: no error of Python says which case."""
+    """Return the failure of a process that hangs, or that the system ended: no Python error shows which case it was."""
     ran = Ran()
     for batch in batches:
         cases = f"{batch * TOGETHER}-{(batch + 1) * TOGETHER - 1}"

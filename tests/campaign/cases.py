@@ -24,7 +24,7 @@ _NUMBER: Final = re.compile(r"case-(\d+)[.]")
 
 @dataclass(frozen=True)
 class Case:
-    """A mutated report: its file, and what is known of it.
+    """A mutated report: its file, and the facts about it.
 
     `level` says what was mutated: cells (and rows and columns), the bytes of a container, or an archive around it.
     """
@@ -91,7 +91,7 @@ def _of_cells(rng: Random, number: int, base: Sheet, sheet: Sheet) -> Case:
 
 
 def _odd_parts(rng: Random, sheet: Sheet) -> bytes:
-    """Return a spreadsheet whose parts say odd things, packed as spreadsheets are."""
+    """Return a spreadsheet with odd texts in its parts, packed as spreadsheets are."""
     name, text = "xl/worksheets/sheet1.xml", sheet_xml(sheet)
     at = rng.randrange(len(text))
     odd = (

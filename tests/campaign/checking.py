@@ -1,4 +1,4 @@
-"""What must hold of every mutated report, checked for many of them that were judged together."""
+"""Rules that hold for every mutated report, checked for many of them that were judged together."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class Failure:
 
     @property
     def kind(self) -> str:
-        """What is the same in failures of one cause."""
+        """The part of the description that is the same in failures of one cause."""
         return re.sub(r"'[^']*'|\d+", "_", self.description)[:60]
 
 
 @dataclass
 class FileResult:
-    """What an audit left of one file."""
+    """The rows, findings and issues that an audit has of one file."""
 
     inputs: list[tuple[str, int, int, int]] = field(default_factory=list)
     """Name, rows, rejected, and rows that are not judged."""
@@ -74,7 +74,7 @@ class FileResult:
 
     @property
     def losses(self) -> set[str]:
-        """Codes of issues that say that something was not read, or cannot be relied on."""
+        """Codes of issues about input that was not read, or cannot be relied on."""
         return {code for _, _, code, _ in self.issues if CODES[code].level >= Level.UNREADABLE} - _OF_AGE
 
     @property
@@ -103,7 +103,7 @@ class FileResult:
 def check(cases: Sequence[Case], tally: Tally | None = None) -> list[Failure]:
     """Judge cases together, and return what is wrong with them; where they end the run, look for those that do.
 
-    What became of each case is counted in `tally`, by container and by mutation.
+    The outcome of each case is counted in `tally`, by container and by mutation.
     """
     try:
         with within_limits():
@@ -145,7 +145,7 @@ def _judged(cases: Sequence[Case]) -> dict[int, FileResult]:
 
 
 def _by_case(audit_result: Audit) -> dict[int, FileResult]:
-    """Return what is left of each case, by number."""
+    """Return the result of each case, by number."""
     results: dict[int, FileResult] = defaultdict(FileResult)
     numbers: dict[str | None, int] = {None: -1}
 
@@ -175,7 +175,7 @@ def _by_case(audit_result: Audit) -> dict[int, FileResult]:
 
 
 def _rows(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """Yield rows with None where nothing stands."""
+    """Yield rows with None for each missing cell."""
     lists = []
     for name in columns:
         column = frame[name].astype("object")
@@ -187,7 +187,7 @@ def _rows(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
 
 
 def wrong_with(case: Case, result: FileResult) -> Iterator[str]:
-    """Yield what is wrong with what an audit left of a case."""
+    """Yield the faults in the result of a case."""
     for _, _, code, message in result.issues:
         if code == "unreadable_file" and (match := _EXPECTED.match(message)):
             yield f"unforeseen {match[1]}: {message[:200]}"

@@ -1,4 +1,4 @@
-"""What the oracle says of the rows of a case, with verdicts of untouched rows known beforehand."""
+"""The verdicts of the oracle on the rows of a case; those of untouched rows are computed beforehand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL: Final = frozenset(DEFAULTS)
 
 
 def oracle_on(header: Sequence[str], cells: Sequence[str]) -> Verdicts:
-    """Return what the oracle says of a row; columns with one name count where their cells are equal."""
+    """Return the verdicts of the oracle on a row; columns with one name count where their cells are equal."""
     row: dict[str, str] = {}
     for name, cell in zip(map(str.strip, header), cells, strict=False):
         text = cell.strip(_BLANKS)
@@ -82,7 +82,7 @@ def of_raw(sheet: Sheet, raw: str) -> Verdicts:
 
 @lru_cache(maxsize=1 << 12)
 def account_passes(text: str) -> frozenset[str]:
-    """Return the controls of accounts that pass, as the oracle says of a whole CSV."""
+    """Return the controls of accounts that pass, by the oracle on a whole CSV."""
     return frozenset(v.control for v in judge_controls(text, AS_OF) if v.user is None and v.status == "pass")
 
 

@@ -226,7 +226,7 @@ def _odd_workbook(rng: Random) -> tuple[str, str, bytes]:
 
 
 def wrong_with_list(kind: str, data: bytes) -> list[Wrong]:
-    """Return what is wrong with how a mutated file is taken."""
+    """Return the faults in how the program takes a mutated file."""
     try:
         with within_limits():
             return list(KINDS[kind][1](data))

@@ -1,4 +1,4 @@
-"""What may happen to the cells, rows and columns of a report; each mutation knows which rows it touches."""
+"""Mutations of the cells, rows and columns of a report; each one notes which rows it touches."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def odd_cells(rng: Random, sheet: Sheet) -> None:
 
 
 def odd_identity(rng: Random, sheet: Sheet) -> None:
-    """Put an odd text where the name or the ARN of a user stands."""
+    """Put an odd text in the place of the name or the ARN of a user."""
     line = rng.choice(sheet.lines)
     line.cells[sheet.header.index(rng.choice(WHO))] = rng.choice(ODD)
     # Who a row is of decides which rows are found twice, and whether the account has a root.
@@ -143,7 +143,7 @@ def cut_row(rng: Random, sheet: Sheet) -> None:
 
 
 def joined_rows(rng: Random, sheet: Sheet) -> None:
-    """Lose what stands between two rows."""
+    """Put nothing, or another character, in the place of the line end between two rows."""
     at = rng.randrange(len(sheet.lines))
     text = written(sheet.lines[at].cells) + rng.choice(("", " ", ",", '"', "\r"))
     if at + 1 < len(sheet.lines):

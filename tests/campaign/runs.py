@@ -28,7 +28,7 @@ _RENDERED: Final = 20
 
 @dataclass
 class Ran:
-    """What came of some runs: `files` are those that show failures, by name."""
+    """The results of some runs: `files` are those that show failures, by name."""
 
     tally: Tally = field(default_factory=Counter)
     failures: list[tuple[Failure, str]] = field(default_factory=list)
@@ -64,7 +64,7 @@ def run_cases(ran: Ran, seed: int, numbers: Sequence[int], *, rendered: bool = T
     by_number = {case.number: case for case in cases}
     for failure in check(cases, ran.tally):
         some = [by_number[number] for number in failure.numbers]
-        # What fails only in company is looked for in all of it.
+        # A failure that needs several cases is looked for in all of them.
         alone = any(repeated.kind == failure.kind for repeated in check(some))
         _keep(ran, seed, failure, shrunk(some if alone else cases, failure, check))
     if rendered:

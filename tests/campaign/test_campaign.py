@@ -1,4 +1,4 @@
-"""The campaign finds what it is to find: faults put into the program; and a slice of it finds nothing else."""
+"""The campaign finds faults that are put into the program, and a slice of it finds no others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WHOLE = next(
 )
 
 
-def test_a_slice_finds_nothing() -> None:
+def test_cases_of_a_slice_have_no_failures() -> None:
     ran = run(1, 0)
     assert ran.failures == []
     assert ran.tried == 250
@@ -56,7 +56,7 @@ def test_every_container_mutation_and_kind_of_list_is_drawn() -> None:
 
 
 def broken(change: Callable[[Audit], Audit], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put what `change` makes of each audit in the place of what the program leaves."""
+    """Replace the result of each audit by what `change` makes of it."""
 
     def wrongly(*arguments: Any) -> Audit:  # noqa: ANN401 - as `audit`
         return change(audit(*arguments))
@@ -94,7 +94,7 @@ def test_faults_of_the_program_are_found(
     assert any(words in failure.description for failure in check(CASES))
 
 
-def test_what_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
     guilty = CASES[17]
 
     def ends(audited: Audit) -> Audit:
@@ -108,7 +108,7 @@ def test_what_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) 
     assert failure.description == "ZeroDivisionError in test_campaign.py: an empty report"
 
 
-def test_what_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def hangs(audited: Audit) -> Audit:
         while audited is not None:
             pass
@@ -120,7 +120,7 @@ def test_what_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure.description.startswith("TooLongError")
 
 
-def test_what_fails_in_rendering_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_in_rendering_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rendering.check_rendered([WHOLE]) == []
 
     def fails(*_: object, **__: object) -> None:
@@ -148,7 +148,7 @@ def test_a_lost_account_and_a_crash_are_found(monkeypatch: pytest.MonkeyPatch) -
 
 
 @given(st.lists(st.integers(0, 20), max_size=30), st.sets(st.integers(0, 20), max_size=3))
-def test_the_least_parts_are_those_that_fail(parts: list[int], needed: set[int]) -> None:
+def test_shrinking_leaves_only_parts_that_fail(parts: list[int], needed: set[int]) -> None:
     few = least(parts, lambda some: needed <= set(some))
     if not needed <= set(parts):
         assert few == parts

@@ -54,7 +54,7 @@ def _parquet(sheet: Sheet) -> bytes:
 
 
 def sheet_xml(sheet: Sheet) -> str:
-    """Return the sheet of a spreadsheet; texts stand in its cells."""
+    """Return the sheet of a spreadsheet, with its texts in the cells."""
 
     def cell(text: str) -> str:
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""The catalogue, the benchmarks' numbers against a table with its sources, and what `credreport controls` says."""
+"""The catalogue, the benchmarks' numbers against a table with its sources, and the output of `credreport controls`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_reason_has_its_words() -> None:
     assert set(WORDS) == set(Reason)
 
 
-def test_limits_by_option_policy_benchmark_and_default() -> None:
+def test_limits_come_from_option_policy_benchmark_or_default() -> None:
     policy = Policy(
         "p", "", {"unused-credentials": ControlPolicy(parameters={"max_idle_days": 60}, severity=Severity.HIGH)}
     )
@@ -156,7 +156,7 @@ def test_an_explanation_has_all_texts_of_its_control(control: Control, monkeypat
     assert "{" not in words
 
 
-def test_json_is_the_same_as_data() -> None:
+def test_the_list_is_also_given_as_json() -> None:
     listed = json.loads(explaining.as_json(make_checklist(benchmark="security-hub")))
     assert [control["requirement"] for control in listed][:2] == ["IAM.22", "IAM.8"]
     assert listed[0]["mapping"]["cis-1.2"] == ["1.3"]

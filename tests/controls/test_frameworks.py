@@ -41,7 +41,7 @@ def test_there_is_a_file_for_each_framework_of_the_facts() -> None:
 
 
 @pytest.mark.parametrize("framework", IDS)
-def test_every_requirement_is_that_of_the_facts(framework: str) -> None:
+def test_every_requirement_agrees_with_the_facts(framework: str) -> None:
     loaded = FRAMEWORKS[framework]
     facts = facts_of(framework)
     head = facts[0][0]
@@ -139,7 +139,7 @@ def test_a_file_of_the_user_is_judged_as_those_of_this_program(tmp_path: Path) -
     ]
 
 
-def test_no_framework_passes_for_the_policy(tmp_path: Path) -> None:
+def test_a_framework_cannot_have_the_label_of_the_policy(tmp_path: Path) -> None:
     path = write(tmp_path / "own.toml", 'label = "policy"\n' + OWN)
     with pytest.raises(FrameworkError, match=r"own\.toml:1: label: cannot be"):
         read_framework(Path(path))
@@ -230,7 +230,7 @@ def test_errors_name_file_line_and_key(tmp_path: Path, old: str, new: str, messa
 
 
 @pytest.mark.parametrize("text", ["", 'requirements = "none"', "requirements = []", "requirements = [1]"])
-def test_a_framework_without_requirements_is_none(tmp_path: Path, text: str) -> None:
+def test_a_framework_without_requirements_is_refused(tmp_path: Path, text: str) -> None:
     head = OWN.partition("[[")[0]
     path = write(tmp_path / "own.toml", head + text)
     with pytest.raises(FrameworkError, match="requirements: no list of requirements"):

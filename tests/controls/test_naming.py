@@ -63,7 +63,7 @@ def test_a_number_chooses_one_of_two_requirements_of_a_control() -> None:
         ("mfa", None, "--control: no such choice: 'mfa'", "choose from unused-credentials, "),
     ],
 )
-def test_a_number_of_another_benchmark_is_no_guess(number: str, benchmark: str | None, message: str, hint: str) -> None:
+def test_a_number_of_another_benchmark_is_an_error(number: str, benchmark: str | None, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as raised:
         make_checklist(benchmark=benchmark, controls=["root-mfa", number])
     assert message in raised.value.message

@@ -63,7 +63,7 @@ def test_the_fixtures_have_their_status_and_reason(control: str, case: Case) -> 
     result = run_plan(text, make_checklist(controls=[control]), AS_OF)
     rows = result.findings[["control", "status", "reason"]].astype("str").to_numpy().tolist()
     assert [[control, case.status, case.reason]] == rows
-    # The oracle, which knows no reasons, agrees.
+    # The oracle, which has no reasons, agrees.
     assert [v.status for v in judge_controls(text, AS_OF) if v.control == control] == [case.status]
 
 
@@ -75,7 +75,7 @@ def verdicts(result: Audit) -> list[Verdict]:
 
 
 def values_of(parameter: Parameter | Option) -> st.SearchStrategy[Value]:
-    """Return a strategy for what a parameter may be."""
+    """Return a strategy for the values of a parameter."""
     if isinstance(parameter, Option):
         return st.sampled_from(parameter.choices)
     values = {parameter.default, parameter.least, *(value for value in (1, 45, 90) if parameter.takes(value))}
@@ -94,7 +94,7 @@ def cases(draw: st.DrawFn) -> tuple[Report, datetime, dict[str, dict[str, Value]
 
 
 @given(cases())
-def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[str, Value]]]) -> None:
+def test_the_oracle_agrees(case: tuple[Report, datetime, dict[str, dict[str, Value]]]) -> None:
     report, as_of, parameters = case
     if not report.rows:
         return
@@ -107,7 +107,7 @@ def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[s
 @given(reports(consistent=True, min_users=1), st.data())
 def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(report.rows) - 1))
-    # Who it is stays; and a blank additional_credentials_info is no missing evidence: so AWS says that there are none.
+    # Name and ARN stay; a blank additional_credentials_info is no missing evidence: so AWS writes that there are none.
     columns_kept = {"user", "arn", "additional_credentials_info"}
     column = data.draw(st.sampled_from([name for name in report.columns if name not in columns_kept]))
     before, after = (
@@ -118,7 +118,7 @@ def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObjec
         for variant in (report, report.blanked(row, column))
     )
     for subject, status in after.items():
-        # What was no subject before (a user without a password) may become one that passes by what else is known. A key
+        # A subject that was not there before (a user without a password) may pass by its other cells. A key
         # made after T hides what its slot held; with its date blanked the slot is taken as it stands.
         made_later = subject[0] == "single-active-access-key" and column.endswith("_last_rotated")
         if status == "pass" and not made_later:
@@ -175,7 +175,7 @@ def test_accounts_without_root_are_named_once_each(tmp_path: Path) -> None:
     assert (every["account_id"] == "111122223333").sum() == 2
 
 
-def test_a_root_slot_that_says_nothing_is_not_empty() -> None:
+def test_a_root_key_slot_without_a_creation_time_is_not_taken_for_empty() -> None:
     text = csv_of(root(**key(1, active="false", rotated=""), **key(2, active="false", rotated="N/A")))
     hub = run_plan(text, make_checklist(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
     assert hub[["status", "reason"]].astype("str").to_numpy().tolist() == [["not_checked", "active_unknown"]]

@@ -1,4 +1,4 @@
-"""Judging leaves Arrow tables in the public columns; the frames made of them say the same."""
+"""Judging leaves Arrow tables in the public columns; the frames made of them have the same cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several frameworks judged in one run: what each of them comes to, and what is counted."""
+"""Several frameworks judged in one run: the statuses of each, and the sums."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_sums_count_a_subject_and_control_once(report: Report, as_of: datetime, 
     for row in audited.findings.astype("object").where(audited.findings.notna(), None).to_dict("records"):
         if BY_ID[row["control"]].stricter_than not in judged_controls:
             statuses[row["control"], row["source"], row["line"], row["user"], row["credential"]].add(row["status"])
-    # The strictest limit decides: what any limit fails, that one fails too.
+    # The strictest limit decides: it fails whatever any limit fails.
     worst = [
         next(status for status in ("fail", "not_checked", "pass", "not_applicable") if status in subject_statuses)
         for subject_statuses in statuses.values()

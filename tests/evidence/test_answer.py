@@ -193,7 +193,7 @@ def test_snapshots_that_are_not_judged_are_a_part_of_the_scope(tmp_path: Path) -
     assert "; its newest report is judged (1 of 3 reports), 2 older ones are not." in scope(audited)
 
 
-def test_with_a_reference_date_newer_reports_are_others(tmp_path: Path) -> None:
+def test_with_a_reference_date_newer_reports_are_counted_as_others(tmp_path: Path) -> None:
     for day in ("2026-08-31", "2026-09-30", "2026-10-31"):
         write(tmp_path / f"in/{day}/{ACCOUNT}.csv", csv_of(user("a", **IDLE)))
     as_of = datetime(2026, 9, 30, 23, 59, 59, 999999, UTC)
@@ -318,7 +318,7 @@ def test_without_the_main_control_the_answer_is_about_users(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("account", ["444455556666", None])
 def test_reports_older_than_the_limit_are_named(tmp_path: Path, account: str | None) -> None:
-    """What happened after such a report was made is not in the answer."""
+    """Such a report cannot show what happened after it was made."""
     columns = COLUMNS_22 if account else tuple(name for name in COLUMNS_22 if name != "arn")
     old = csv_of(root(account or "444455556666"), columns=columns)
     write(tmp_path / "in/2015-03-01/old.csv", old)

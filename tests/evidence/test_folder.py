@@ -106,7 +106,7 @@ def test_a_run_that_fails_leaves_the_old_set_and_nothing_else(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
-def test_the_names_to_choose_from_are_the_tables() -> None:
+def test_the_table_names_to_choose_from_are_all_tables() -> None:
     assert tuple(tables.TABLES) == TABLES
 
 
@@ -225,7 +225,7 @@ def test_notes_of_desktop_and_office_programs_do_no_harm(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("name", ["DS_Store", ".DS_Store.txt", "~workbook.xlsx", ".~lock.workbook.xlsx", "x~$"])
-def test_names_that_only_look_like_such_notes_count(tmp_path: Path, name: str) -> None:
+def test_files_that_only_look_like_such_notes_count(tmp_path: Path, name: str) -> None:
     put(tmp_path / "out")
     write(tmp_path / "out" / name, "")
     with pytest.raises(OutputError, match="does not list"):
@@ -441,7 +441,7 @@ def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
     assert f".out.{7:016x}.old" in beside(out), "what is no set makes none needless"
 
 
-def test_a_run_that_lives_keeps_its_staging_folder(tmp_path: Path) -> None:
+def test_a_run_in_progress_keeps_its_staging_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with staged(out) as staging, replaced(out) as second_staging:
         fill(staging, "first")
@@ -489,7 +489,7 @@ def test_without_locks_nothing_is_taken_away_and_nothing_fails(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("exchange", [True, False])
-def test_a_swap_holds_where_another_run_comes_between(
+def test_a_swap_succeeds_where_another_run_comes_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
 ) -> None:
     out = tmp_path / "out"
@@ -512,7 +512,7 @@ def test_a_swap_holds_where_another_run_comes_between(
     assert beside(out) == ["out"]
 
 
-def test_a_swap_that_cannot_be_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_swap_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "out", "old")
     (tmp_path / "staging").mkdir()
 
@@ -644,7 +644,7 @@ KILLER = """
 
 @pytest.mark.parametrize("begin", ["exchange", "two renames", "nothing"])
 def test_runs_that_are_killed_at_every_step_leave_nothing_to_the_next(tmp_path: Path, begin: str) -> None:
-    """No clean run stands between the kills: each begins with what those before it have left."""
+    """No clean run comes between the kills: each begins with what the earlier ones have left."""
     if begin != "nothing":
         put(tmp_path / "out", "first")
     exchange = "two renames" if begin == "two renames" else "exchange"

@@ -81,7 +81,7 @@ def parts(whole: EvidenceSet) -> dict[str, Part]:
 
 
 def facts(summary: Any) -> dict[str, Any]:  # noqa: ANN401 - of a part, or of an audit
-    """Return what is counted, but for waivers and people that nothing here fits: those are in no part."""
+    """Return the counts, without waivers and people that match nothing here: no part has them."""
     counts: dict[str, Any] = json.loads(json.dumps(summary.facts))
     counts["waivers"] = [row for row in counts["waivers"] if row["failing"] or row["not_checked"]]
     counts["issues"] = {
@@ -141,7 +141,7 @@ def test_the_exceptions_of_owners_are_those_of_the_whole(folder: Path, parts: di
 
 
 @pytest.mark.usefixtures("whole")
-def test_render_makes_them_too_and_without_owners_that_is_an_error(folder: Path) -> None:
+def test_render_writes_owner_workbooks_and_fails_without_owners(folder: Path) -> None:
     done = run("render", "out", "--format", "excel", "--by", "owner", "-o", "again", cwd=folder)
     assert done.returncode == 0, done.stderr
     for path in (folder / "out/owners").iterdir():

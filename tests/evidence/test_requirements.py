@@ -51,7 +51,7 @@ def table_rows(audited: Audit) -> list[dict[str, Any]]:
 
 
 def counted_again(audited: Audit, checklist: Checklist) -> list[dict[str, Any]]:
-    """Return the same rows from findings alone: which are of a requirement is asked of the framework and its limits."""
+    """Count the same rows from findings alone; the framework and its limits give the checks of a requirement."""
     framework = checklist.benchmark
     assert framework is not None
     findings = audited.findings.astype({"account_id": "object"}).to_dict("records")

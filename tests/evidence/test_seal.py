@@ -71,7 +71,7 @@ def test_every_changed_byte_is_found(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "change", [lambda d: d + b"\n", lambda d: d[:-1], lambda d: d.replace(b"\n", b"\r\n"), lambda d: d + d]
 )
-def test_what_is_added_or_cut_is_found(change: Callable[[bytes], bytes]) -> None:
+def test_added_and_cut_bytes_are_found(change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(ValueError, match="was changed since"):
         unseal(change(seal(MANIFEST)))
 
@@ -100,7 +100,7 @@ def test_a_file_that_is_no_manifest_of_credreport_is_refused(
     assert not isinstance(caught.value, DamagedSealError)
 
 
-def test_other_versions_are_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_other_schema_versions_are_refused_with_a_remedy(tmp_path: Path) -> None:
     old = {**MANIFEST, "schema_version": 1}
     put(tmp_path, json.dumps(old, indent=2).encode())
     with pytest.raises(InputError, match=r"has schema version 1, this credreport reads version 3") as caught:
@@ -150,7 +150,7 @@ def test_a_manifest_without_sound_names_and_digests_is_damaged(tmp_path: Path, c
         read_manifest(put(tmp_path, {**MANIFEST, **change}))
 
 
-def test_damage_names_the_file_and_passes_between_processes(tmp_path: Path) -> None:
+def test_a_damage_error_names_the_file_and_passes_between_processes(tmp_path: Path) -> None:
     put(tmp_path, seal(MANIFEST)[:-9])
     with pytest.raises(DamagedSealError, match=r"manifest\.json in .* was changed since") as caught:
         read_manifest(tmp_path)

@@ -1,4 +1,4 @@
-"""Signatures and records of runs: what changes them, or what they sign, is found."""
+"""Signatures and records of runs: a change of them, or of a signed file, is found."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_next_run_replaces_a_signed_set(folder: Path) -> None:
         (["--record-run", " "], "--record-run: an empty name"),
     ],
 )
-def test_what_cannot_be_signed_or_recorded_is_refused_before_the_run(
+def test_a_run_that_cannot_be_signed_or_recorded_is_refused_before_it_begins(
     folder: Path, options: list[str], why: str
 ) -> None:
     done = run("audit", "r", "-o", "out", *options, cwd=folder)

@@ -1,4 +1,4 @@
-"""Laws of what outputs show: it survives writing and reading, settings do so too, and tallies count as Python does."""
+"""Laws of summaries: they survive writing and reading, as settings do, and tallies count as Python does."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ def matched_by(waiver: Waiver, finding: dict[str, Any]) -> bool:
 
 
 def waivers_by_hand(audit_result: Audit) -> Counts:
-    """Count what waivers cover, and what they match and nothing covers."""
+    """Count findings that waivers cover, and findings that they match but do not cover."""
     counts: Counts = Counter()
     for row in rows_of(audit_result, "findings"):
         if row["status"] not in {"fail", "not_checked"}:
@@ -307,14 +307,14 @@ def waivers_by_hand(audit_result: Audit) -> Counts:
 
 
 @given(fleets(), st.sampled_from(list(CHECKLISTS)), st.booleans())
-def test_tallies_are_what_python_counts(files: dict[str, str], checklist: str, own_capture: bool) -> None:
+def test_tallies_are_the_counts_that_python_counts(files: dict[str, str], checklist: str, own_capture: bool) -> None:
     settings = Settings(CHECKLISTS[checklist](), None if own_capture else AS_OF, every_snapshot=own_capture)
     with tempfile.TemporaryDirectory() as folder:
         audit_result = audited(folder, files, settings)
     tallies = audit_result.tallies.to_pylist()
     counts = Counter({tuple(row[name] for name in KEYS): row["count"] for row in tallies})
     assert len(counts) == len(tallies), "each key stands there once"
-    # A waiver that matches something is told of also where it covers nothing of a status.
+    # A waiver that matches something has a tally also where it covers nothing of a status.
     assert +counts == counted_by_hand(audit_result)
     keys = {tuple(row[:3]): row[3] for row in audit_result.keys[["age", "idle", "never", "count"]].to_numpy().tolist()}
     assert keys == keys_by_hand(audit_result)
@@ -327,7 +327,7 @@ def test_tallies_are_what_python_counts(files: dict[str, str], checklist: str, o
 
 
 @given(fleets(), st.sampled_from(list(CHECKLISTS)))
-def test_what_is_shown_is_what_python_counts(files: dict[str, str], checklist: str) -> None:
+def test_shown_counts_are_those_that_python_counts(files: dict[str, str], checklist: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         audit_result = audited(folder, files, Settings(CHECKLISTS[checklist](), AS_OF))
     findings, checks = rows_of(audit_result, "findings"), audit_result.checklist.checks
@@ -348,7 +348,7 @@ def test_what_is_shown_is_what_python_counts(files: dict[str, str], checklist: s
         == set(audit_result.accounts)
         == {row["account_id"] or UNKNOWN_ACCOUNT for row in users}
     )
-    # What another check says already counts in no sum.
+    # A finding that repeats another check counts in no sum.
     ids = [check.control.id for check in checks]
     once = {
         (check.control.id, check.requirement)

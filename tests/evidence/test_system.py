@@ -28,7 +28,7 @@ from tests.reports import csv_of, key, root, user, write
 PACKAGE = Path(system.__file__).parent.parent
 
 
-def test_only_one_module_asks_for_what_a_single_system_has() -> None:
+def test_only_one_module_uses_functions_of_a_single_system() -> None:
     asking = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
@@ -106,7 +106,7 @@ def test_on_windows_a_folder_is_replaced_and_leftovers_go(tmp_path: Path, monkey
     assert beside(out) == ["out"]
 
 
-def test_on_windows_a_run_that_lives_keeps_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_windows_a_run_in_progress_keeps_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     be_windows(monkeypatch)
     out = tmp_path / "out"
     with staged(out) as staging, replaced(out) as second_staging:
@@ -326,9 +326,7 @@ def test_a_run_killed_at_any_step_of_two_renames_is_completed_by_the_next(
         "audit in -o out -q --exit-zero --format parquet",
     ],
 )
-def test_every_command_that_writes_first_puts_back_what_a_killed_run_had_set_aside(
-    tmp_path: Path, command: str
-) -> None:
+def test_each_command_that_writes_first_puts_back_the_set_of_a_killed_run(tmp_path: Path, command: str) -> None:
     write(tmp_path / "in/111122223333_2026-10-31.csv", REPORTS["in/111122223333_2026-10-31.csv"])
     assert run("audit", "in", "-o", "out", "-q", "--format", "excel", "--exit-zero", cwd=tmp_path).returncode == 0
     (tmp_path / "out").rename(tmp_path / f".out.{7:016x}.old")
@@ -375,7 +373,7 @@ def test_without_fcntl_a_store_is_not_written_without_a_lock(tmp_path: Path, mon
 
 @contextmanager
 def no_regard_to_case(at: Path) -> Iterator[None]:
-    """Have Python see the files below `at` as Windows and macOS show them: by the names that stand on the disk."""
+    """Have Python see the files below `at` as Windows and macOS show them: by the names on the disk."""
     names_in = os.listdir
 
     def as_it_stands(path: Any) -> Any:  # noqa: ANN401 - whatever the functions of `os` take
@@ -426,7 +424,7 @@ def test_a_folder_is_the_same_whatever_the_case_of_its_name(blind: Path) -> None
         put(blind / "out")
 
 
-def test_what_a_run_set_aside_is_put_back_by_a_run_that_names_the_folder_in_other_letters(blind: Path) -> None:
+def test_a_set_that_was_set_aside_is_put_back_by_a_run_that_names_the_folder_in_another_case(blind: Path) -> None:
     leftover(blind / "Out", ".old")
     leftover(blind / "Out", number=1)
     tidy(blind / "OUT")
@@ -434,7 +432,7 @@ def test_what_a_run_set_aside_is_put_back_by_a_run_that_names_the_folder_in_othe
     assert len(beside(blind / "OUT")) == 1
 
 
-def test_where_case_counts_a_folder_of_another_case_is_another_folder(tmp_path: Path) -> None:
+def test_where_case_matters_a_folder_of_another_case_is_another_folder(tmp_path: Path) -> None:
     aside, old_leftover = leftover(tmp_path / "Out", ".old"), leftover(tmp_path / "Out", number=1)
     put(tmp_path / "out")
     assert beside(tmp_path / "out") == sorted([aside.name, old_leftover.name, "out"])

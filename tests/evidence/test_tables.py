@@ -1,4 +1,4 @@
-"""Tables as they are left: cell by cell what was judged, chosen by name, and in types that any reader knows."""
+"""Tables as a run leaves them: each cell as it was judged, chosen by name, and in types that any reader knows."""
 
 from __future__ import annotations
 

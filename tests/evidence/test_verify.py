@@ -59,7 +59,7 @@ def make(folder: Path, inputs: list[dict[str, Any]] | None = None) -> Path:
 
 
 def differences(verification: Verification) -> dict[str, list[str]]:
-    """Return the names of what does not hold."""
+    """Return the names of files that were changed, are missing or are extra."""
     facts = json.loads(json.dumps(verification.facts))
     assert facts["holds"] is verification.holds is not any(facts[word] for word in EVERY)
     assert verification.exit_code == (0 if verification.holds else 1)
@@ -151,7 +151,7 @@ def test_every_single_byte_of_the_two_manifests_is_found(sets: Path) -> None:
         (sets / name).write_bytes(before)
 
 
-def test_missing_and_extra_files(tmp_path: Path) -> None:
+def test_missing_and_extra_files_are_named(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
     (out / "issues.parquet").unlink()
     (out / "charts/status.png").unlink()
@@ -185,7 +185,7 @@ def test_notes_of_desktop_and_office_programs_do_not_count(tmp_path: Path, name:
     assert differences(verify(out)) == EVERY
 
 
-def test_a_set_that_was_never_rendered(tmp_path: Path) -> None:
+def test_renderings_of_a_set_that_was_never_rendered_are_extra_files(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
     (out / "rendered.json").unlink()
     assert sorted(differences(verify(out))["extra"]) == ["charts/status.png", "workbook.xlsx"]
@@ -196,7 +196,7 @@ def test_a_set_that_was_never_rendered(tmp_path: Path) -> None:
     assert differences(verify(out)) == {**EVERY, "extra": ["rendered.json"]}
 
 
-def test_renderings_of_another_set(tmp_path: Path) -> None:
+def test_renderings_of_another_set_are_a_change(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
     second_set = make(tmp_path / "other", [{"name": "x", "sha256": "0" * 64}])
     shutil.copy(second_set / "rendered.json", out / "rendered.json")
@@ -415,7 +415,9 @@ def test_changed_files_of_one_basename_are_matched_by_their_folders(audited: Pat
     } == {f"2026-10-{day}/plain.csv": f"2026-10-{day}/plain.csv" for day in ("01", "02")}
 
 
-def test_standard_input_and_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_and_files_that_cannot_be_read_do_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path / "in/a.csv", "a")
     write(tmp_path / "in/b.csv", "b")
     sha256 = digest_of(tmp_path / "in/a.csv")
@@ -435,7 +437,7 @@ def test_standard_input_and_files_that_cannot_be_read(tmp_path: Path, monkeypatc
     ]
 
 
-def test_a_pipe_may_be_given(tmp_path: Path) -> None:
+def test_an_input_can_be_a_pipe(tmp_path: Path) -> None:
     write(tmp_path / "in/a.csv", "a")
     out = make(tmp_path / "out", [{"name": "in/a.csv", "sha256": digest_of(tmp_path / "in/a.csv")}])
     if sys.platform == "win32":

@@ -70,7 +70,7 @@ def stored(name: str, table: pa.Table, batch_rows: int) -> TablesInMemory:
 
 
 def plain_order(row: dict[str, Any], checklist: Checklist) -> tuple[int, ...]:
-    """Return by what a finding stands where it does: the rule in other words."""
+    """Return the key that orders a finding: the rule of the program, written another way."""
     names = [(check.control.id, check.requirement) for check in checklist.checks]
     at = names.index((row["control"], row["requirement"]))
     group = {"fail": 0, "not_checked": 1, "not_applicable": 3, "pass": 4}[row["status"]] if not row["waiver"] else 2

@@ -1,7 +1,7 @@
 """The life of an AWS account with the truth written down, and what comparing its reports must find.
 
 Nothing here knows `analyzer`. An account lives event by event; every event is logged (`Life.log`), and beside it the
-state it led to is kept (`Life.state`), so the two can be held against each other. `Life.report` shows a state as AWS
+state it led to is kept (`Life.state`), so the two can be compared. `Life.report` shows a state as AWS
 would have. `expected_events` and `expected_lifetimes` are the oracles: derived from the states alone, for a comparer
 sees no more.
 
@@ -14,7 +14,7 @@ A design that leaves a case open is read here as follows:
 - Cells that say `not_supported` (root's password before July 2024) are unknown.
 - Two tied keys with the same event are one `Expected`: nothing in it tells them apart.
 - A snapshot that hides users proves nobody's absence: who is not in it neither went nor, unless created since, came,
-  and sight of what failed is lost. Root is always there.
+  and its failures are lost to follow-up. Root is always there.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class State:
     def without(self, hidden: Collection[str]) -> State:
         """Return the state as a report shows it that hides users, by their lower-case names; whole where it hides none.
 
-        It does not tell whether one of them was there.
+        The state does not show whether one of them was there.
         """
         shown = {name: user for name, user in self.users.items() if name not in hidden}
         return State(self.at, shown, self.whole and not hidden)
@@ -157,7 +157,7 @@ class Detail:
 
 @dataclass(frozen=True)
 class Happening:
-    """One thing that happened. `key_rotated` only notes that a rotation meant as such is complete: nothing changes."""
+    """An event of a life. `key_rotated` only notes that a planned rotation is complete: nothing changes."""
 
     at: datetime
     event: str
@@ -171,7 +171,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class Life:
-    """An account from before `start` (its `birth`) until `end`, told in full."""
+    """An account from before `start` (its `birth`) until `end`, with all that happened."""
 
     account: str
     birth: datetime
@@ -328,7 +328,7 @@ class _Machine:
         heapq.heappush(self.queue, (at, next(self.numbers), step))
 
     def _next_tick(self, name: str) -> None:
-        """Checklist when something next happens under a name.
+        """Plan when something next happens under a name.
 
         Now and then that is a whole number of days before the end: seen by daily snapshots from `start`, some
         credential then lies idle for exactly the limit.

@@ -149,7 +149,7 @@ def test_a_snapshot_in_parts_lacks_users_where_one_part_does(tmp_path: Path) -> 
         assert counts(comparison) == {"not_known": 2, "still_failing": 4}
 
 
-def test_root_is_never_gone(tmp_path: Path) -> None:
+def test_root_never_counts_as_deleted(tmp_path: Path) -> None:
     old = write_snapshots(
         tmp_path / "old", whole([root(mfa_active="false", password_enabled="true"), failing("anna")], OLD)
     )
@@ -178,7 +178,7 @@ def test_a_history_loses_such_failures_to_follow_up_and_claims_no_fix(
     assert series.lifetimes["state"].astype("str").tolist() == ["lost_sight", "open"]
 
 
-def test_the_program_says_what_is_not_known(tmp_path: Path) -> None:
+def test_the_screen_counts_undecided_failures(tmp_path: Path) -> None:
     write_snapshots(tmp_path / "old", whole([root(), failing("anna"), failing("bob")], OLD))
     write_snapshots(tmp_path / "new", filtered([root(), failing("anna")], NEW))
     done = run("compare", "old", "new", "--control", "unused-credentials", "-o", "out", cwd=tmp_path)
@@ -253,7 +253,7 @@ def test_events_are_those_that_two_reports_show(seed: int, dice: random.Random, 
         events = as_expected(compare(old, new, ONLY))
     assert events == expected_events(life, first, second, hidden)
     deletions = {event for event in events if event.event.endswith("_deleted")}
-    assert deletions <= true_events, "what is said to be gone is gone"
+    assert deletions <= true_events, "users and keys of such events are truly gone"
 
 
 @settings(deadline=None)
@@ -303,7 +303,7 @@ def test_the_lifetimes_are_those_that_reports_show(tmp_path: Path, seed: int) ->
 
 
 def as_oracle_lifetimes(summary: History) -> list[tuple[object, ...]]:
-    """Return lifetimes as the oracle tells them."""
+    """Return lifetimes in the form of the oracle."""
     names = ("key_created", "first_seen", "last_seen", "closed_at")
     return [
         (

@@ -40,7 +40,10 @@ def rows_of(summary: History) -> list[dict[str, Any]]:
 
 
 def holding(spans: list[Span], row: dict[str, Any]) -> list[tuple[datetime, datetime | None]]:
-    """The true beginning and end of a failure as it was first and last seen; none of what is not it but its twin."""
+    """Return the true beginnings and ends of a failure that was open when it was first and last seen.
+
+    A twin (a key made in the same second) has spans of its own, which do not fit.
+    """
     opened = [span.opened for span in spans if span.holds(row["first_seen"])]
     closed = [span.closed for span in spans if span.holds(row["last_seen"])]
     return list(zip(opened, closed, strict=False))
@@ -165,7 +168,7 @@ def test_the_bounds_of_failures_judged_at_dates_are_those_of_the_snapshots(tmp_p
     assert bounds_of(summary) == [["01-10 00:00", "02-28 23:59", "02-10 00:00", "03-31 23:59", "0", "81"]]
 
 
-# What could not be checked is no fix
+# A check that could not be made is no fix
 
 
 def test_a_report_without_root_fixes_nothing_of_root(tmp_path: Path) -> None:
@@ -246,7 +249,7 @@ def test_opened_closed_and_lost_failures_add_up(tmp_path: Path) -> None:
     )
 
 
-def test_a_deadline_finer_than_the_snapshots_is_called_so(tmp_path: Path) -> None:
+def test_a_deadline_shorter_than_the_time_between_snapshots_has_a_note(tmp_path: Path) -> None:
     for day, rows in {"2026-01-31": [MFA], "2026-02-28": [NO_MFA], "2026-03-31": [MFA]}.items():
         write(tmp_path / f"in/{day}T00-00-00Z_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
     options = ["in", "--control", "console-mfa", "--format", "parquet", "-o", "out"]

@@ -72,7 +72,9 @@ def test_the_truth_is_recovered(tmp_path: Path, seed: int, days: tuple[int, int]
         (user("a"), user("a", user_creation_time=MAR), ["user_recreated"]),
     ],
 )
-def test_single_changes(tmp_path: Path, old: dict[str, str], new: dict[str, str], events: list[str]) -> None:
+def test_single_changes_have_the_expected_events(
+    tmp_path: Path, old: dict[str, str], new: dict[str, str], events: list[str]
+) -> None:
     event_rows, log = events_of(tmp_path, csv_of(root(), old), csv_of(root(), new))
     assert events == event_rows["event"].tolist()
     assert log.rows == []

@@ -61,7 +61,7 @@ def test_folders_and_store_say_the_same(store: Path, tmp_path: Path) -> None:
     tables = [parquet.read_table(tmp_path / name / "events.parquet", columns=columns).to_pylist() for name in "ab"]
     for table in tables:
         for row in table:
-            # Without older snapshots nothing tells that a failure was there before.
+            # Without older snapshots nothing shows that a failure was there before.
             row["event"] = "new_failure" if row["event"] == "regressed" else row["event"]
     assert sorted(tables[0], key=str) == sorted(tables[1], key=str)
 
@@ -131,7 +131,7 @@ def test_exit_codes(tmp_path: Path) -> None:
         (["ingest", "2026-10-31.csv"], "Missing option '--store'", "credreport ingest --help"),
     ],
 )
-def test_errors_say_what_and_what_to_do(tmp_path: Path, arguments: list[str], message: str, hint: str) -> None:
+def test_errors_name_the_problem_and_the_remedy(tmp_path: Path, arguments: list[str], message: str, hint: str) -> None:
     write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a", **key(rotated=OLD))))
     write(tmp_path / "new.csv", csv_of(root(), user("a")))
     (tmp_path / "empty").mkdir()
@@ -192,7 +192,7 @@ def test_waivers_cover_open_and_new_failures(tmp_path: Path) -> None:
     assert [(lifetime["user"], lifetime["state"], lifetime["waiver"]) for lifetime in lifetimes] == [
         ("b", "open", "X-1")
     ]
-    # After its last day, what it covered counts again.
+    # After the last day of the waiver the failure counts again.
     write(tmp_path / "2027-01-31.csv", after)
     late = run("history", *paths, tmp_path / "2027-01-31.csv", *options, "--format", "parquet", "--json")
     facts = json.loads(late.stdout)

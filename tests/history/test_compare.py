@@ -189,14 +189,14 @@ def long_report(account: str, hidden: str, **cells: str) -> str:
 
 
 def test_a_hidden_account_is_found_on_either_side(tmp_path: Path) -> None:
-    # The same names on both sides: what is corrected on one says nothing of the other.
+    # The same names on both sides: a correction of one says nothing about the other.
     write(tmp_path / "old/x/2026-08-31.csv", long_report(A, B, **IDLE))
     write(tmp_path / "new/x/2026-09-30.csv", long_report(A, B, **USED))
     write(tmp_path / "new/x/2026-08-31.csv", long_report(A, C, **IDLE))
     comparison = compare([str(tmp_path / "old")], [str(tmp_path / "new")], ONLY)
     assert (comparison.accounts, comparison.only_new) == ((A, B), (C,))
     assert failure_events(comparison) == [("fixed", B, "hidden")]
-    # Where nothing of a report is needed, it is counted, and what it hides is found as well.
+    # A report that is not needed is counted, and accounts that it hides are found as well.
     write(tmp_path / "more/2026-07-31.csv", long_report(A, C, **IDLE))
     write(tmp_path / f"more/2026-08-31_{A}.csv", report(A, user_of(A)))
     write(tmp_path / "most/2026-09-30.csv", long_report(A, C, **USED))
@@ -291,7 +291,7 @@ def test_two_audits_say_the_same_as_their_reports(tmp_path: Path) -> None:
     sides = [str(SAMPLES / "2026-08-31"), str(SAMPLES / "2026-09-30")], [str(SAMPLES / "2026-10-31")]
     of_reports = compare(*sides, SETTINGS)
     sets = [audit(side, tmp_path / name) for name, side in zip(("a", "b"), sides, strict=True)]
-    # They were judged by one control alone: what counts is the checklist of the comparison.
+    # They were judged by one control alone; the checklist of the comparison counts.
     of_audits = compare(sets[:1], sets[1:], SETTINGS)
     assert {"regressed", "new_failure", "fixed", "still_failing", "key_rotated"} <= set(of_audits.events["event"])
     assert of_audits.tables["events"].to_pylist() == of_reports.tables["events"].to_pylist()
@@ -361,7 +361,7 @@ def test_only_two_audits_are_compared(tmp_path: Path) -> None:
 
 
 def test_passwords_compare_the_same_from_audits_as_from_reports(tmp_path: Path) -> None:
-    # States that only the tables tell: an old report says of root that a password is not supported.
+    # Only the tables hold these states: in an old report the password of root is `not_supported`.
     old = csv_of(root(A, password_enabled="not_supported"), user_of(A, **password(changed=OLD, used=OLD)))
     new = csv_of(root(A, password_enabled="not_supported"), user_of(A, **password(enabled="false")))
     names = [write(tmp_path / f"{day}_{A}.csv", text) for day, text in (("2026-08-31", old), ("2026-09-30", new))]

@@ -1,4 +1,4 @@
-"""Many accounts: what is found of one does not depend on the others, nor on how many are worked on at once."""
+"""Many accounts: the results of one do not depend on the others, nor on how many are worked on at once."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_history_is_the_same_from_the_store_and_from_reports(fleet: Path, series
 
 
 def test_compare_is_the_same_from_the_store_and_from_reports(fleet: Path) -> None:
-    # Older snapshots on the older side tell what had failed before.
+    # Older snapshots on the older side show what had failed before.
     old, new = [str(fleet / str(day)) for day in DAYS[:-1]], [str(fleet / str(DAYS[-1]))]
     from_reports = compare(old, new, SETTINGS)
     until = START + timedelta(days=DAYS[-1])

@@ -1,4 +1,4 @@
-"""What is in a store does not depend on how its reports are cut into batches, nor on what a look took for granted."""
+"""The contents of a store do not depend on how reports are cut into batches, nor on what a look assumed of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def draw(name: str, folder: Path) -> Path:
 
 @pytest.fixture
 def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the first row or two alone: what stands below is found out when a report is read."""
+    """Look at the first row or two alone: later rows are seen only when a report is read."""
     monkeypatch.setattr(look, "HEAD", 700)
 
 
@@ -55,7 +55,7 @@ def test_any_batches_give_the_same_store(
 
 @pytest.mark.usefixtures("short_looks")
 @pytest.mark.parametrize("batch", [*BATCHES, ONE_GO])
-def test_a_report_that_holds_another_account_than_it_seemed_to(tmp_path: Path, batch: int) -> None:
+def test_an_account_that_the_look_missed_is_stored(tmp_path: Path, batch: int) -> None:
     rows = [*(user(f"user{number}") for number in range(20)), user("last", account=OTHER)]
     names = fleet(tmp_path / "in")
     write(tmp_path / "in/2026-11-01.csv", csv_of(*rows))
@@ -83,7 +83,7 @@ class FileChanger:
 
 
 @pytest.mark.parametrize("batch", [1, ONE_GO])
-def test_a_report_that_changes_between_look_and_reading(tmp_path: Path, batch: int) -> None:
+def test_a_report_that_changes_between_look_and_reading_is_read_again(tmp_path: Path, batch: int) -> None:
     names = fleet(tmp_path / "in")
     changing = FileChanger(Path(names[-1]), times=1)
     ingestion = pipeline.ingest([str(tmp_path / "in")], tmp_path / "store", batch=batch, progress=changing)

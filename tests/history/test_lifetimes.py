@@ -110,7 +110,7 @@ def test_a_failure_that_can_no_longer_be_decided_is_lost_to_follow_up(tmp_path: 
         ([user("a", **key(2, rotated=OLD, used="2026-04-20T00:00:00Z"))], "used"),
     ],
 )
-def test_how_a_failure_ended(tmp_path: Path, after: list[dict[str, str]], how: str) -> None:
+def test_the_end_of_a_failure_has_its_cause(tmp_path: Path, after: list[dict[str, str]], how: str) -> None:
     summary = followed(tmp_path, {"2026-04-01": [FAILS], "2026-05-01": after})
     assert states(summary) == [("a", "closed", how, "30", "0")]
 

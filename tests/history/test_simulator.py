@@ -240,8 +240,8 @@ def test_every_event_happens_in_some_life() -> None:
     assert shown == EVENTS
 
 
-def test_traps_are_laid() -> None:
-    """What a comparer is likely to get wrong must be there for it to get wrong, to be seen in snapshots."""
+def test_lives_have_every_hard_case() -> None:
+    """Cases that a comparer is likely to get wrong must happen, and snapshots must show them."""
     traps: Counter[str] = Counter()
     for seed in SEEDS:
         life = life_of(seed)
@@ -310,7 +310,7 @@ def as_seen(happening: Happening) -> Expected:
 
 @pytest.mark.parametrize("seed", FEW)
 def test_snapshots_around_one_second_show_what_was_logged_in_it(seed: int) -> None:
-    """But for words that say more than two snapshots can, and a second use within a minute."""
+    """Except events that two snapshots cannot show, and a second use within a minute."""
     life = life_of(seed)
     used: set[tuple[int | None, datetime]] = set()
     for at, happenings in seconds_of(life):
@@ -486,7 +486,7 @@ def test_some_credential_lies_idle_for_exactly_the_limit() -> None:
     assert {verdict.status for verdict in exactly} == {"fail"}
 
 
-def test_lifetimes_of_a_life_known_by_heart() -> None:
+def test_the_expected_lifetimes_of_a_life_written_by_hand() -> None:
     """A key never used until day 60, and then switched off after failing again; a password removed on day 50."""
     born = START
     bob = User("Bob", "/", born, password_changed=born, credentials=(Credential(1, KEY, 2, born),))

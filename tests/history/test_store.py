@@ -127,7 +127,7 @@ def test_every_order_gives_the_same_bytes(tmp_path: Path) -> None:
 
 @settings(max_examples=8)
 @given(data=st.data())
-def test_what_is_stored_comes_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_stored_reports_come_back_unchanged(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     tmp_path = tmp_path_factory.mktemp("store")
     drawn: list[Report] = data.draw(st.lists(reports(drop_column=True, min_users=1), min_size=1, max_size=4))
     names = [
@@ -302,7 +302,7 @@ def harm(path: Path, kind: str) -> None:
     if kind == "cut":
         del data[len(data) // 2 :]
     elif kind == "flipped":
-        data[len(data) // 5] ^= 0x10  # in a page: only its checksum tells
+        data[len(data) // 5] ^= 0x10  # in a page: only its checksum shows it
     else:
         data[:] = b""
     path.unlink()  # copies of the store share their files
@@ -339,7 +339,7 @@ def test_a_damaged_part_is_named_and_the_rest_works(tmp_path: Path, kind: str) -
     assert {name: mended[name] for name in mended if "2026-09" in name} == {n: sound[n] for n in sound if "-09" in n}
 
 
-def test_a_file_that_is_no_part_is_damage(tmp_path: Path) -> None:
+def test_a_part_of_another_table_is_damage(tmp_path: Path) -> None:
     fleet(tmp_path / "in")
     ingest(tmp_path / "store", tmp_path / "in")
     part = tmp_path / "store/snapshots/month=2026-10/part-0.parquet"
@@ -417,7 +417,7 @@ def test_leftovers_of_a_killed_ingest_go_with_the_next(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [".store.lock", "in", "store"]
 
 
-def test_paths_where_no_store_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_where_no_store_can_be_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "2026-10-01.csv", report("2026-10-01"))
     with pytest.raises(OutputError, match="not a folder"):
         ingest(Path(source), source)
@@ -596,7 +596,7 @@ def test_an_old_state_set_aside_is_put_back_even_where_somebody_made_the_folder_
     assert len(load(store)) == 32
 
 
-def test_without_an_exchange_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ingest_works_without_an_exchange_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = fleet(tmp_path / "in")
     monkeypatch.setattr(system, "exchange", lambda *_: False)
     store = tmp_path / "store"

@@ -95,7 +95,7 @@ def test_two_requirements_of_one_control_are_measured_apart_and_summed_once(tmp_
     assert by_check["unused-credentials", "IAM.8"] == 3
 
 
-def test_what_only_a_stricter_reading_fails_makes_the_exit_code(tmp_path: Path) -> None:
+def test_a_failure_of_a_stricter_reading_alone_makes_the_exit_code(tmp_path: Path) -> None:
     paths = [
         write(tmp_path / f"{day}_{A}.csv", csv_of(*(user(name, account=A) for name in names)))
         for day, names in ((BEFORE, ["ci"]), (NOW, ["ci", "plain"]))

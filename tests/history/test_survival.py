@@ -64,7 +64,7 @@ def test_rounding_delays_no_quantile(count: int) -> None:
     assert [curve.quantile(tenths / 10) for tenths in range(1, 11)] == [count * tenths for tenths in range(1, 11)]
 
 
-def test_what_closes_on_the_first_day_counts() -> None:
+def test_failures_closed_on_the_first_day_count() -> None:
     curve = curve_of([(0, True), (0, False), (4, True)])
     assert [curve.share_at(day) for day in (-1, 0, 4)] == pytest.approx([1, 2 / 3, 0])
 
@@ -165,7 +165,7 @@ def test_some_choice_of_days_reaches_the_greatest_share(failures: list[tuple[int
 
 @given(st.lists(FAILURE, min_size=1, max_size=6), st.integers(0, 20))
 def test_some_choice_of_days_reaches_the_least_share(failures: list[tuple[int, int, bool]], day: int) -> None:
-    # What may be closed by that day is closed just before the next one, when the others have been lost sight of.
+    # What may be closed by that day is closed just before the next one, when the others have been lost to follow-up.
     chosen = [
         (2 * (min(least + more, day) if least <= day else least + more) + (least <= day < least + more), closed)
         if closed

@@ -26,9 +26,9 @@ LIMITS = (timedelta(0), 45 * DAY, 90 * DAY, 90 * DAY + timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Subject:
-    """What fails; `created` is the creation of a key or certificate, and of nothing else.
+    """What fails. `created` is set for a key or certificate alone.
 
-    `serial` tells two apart that were made in one instant: no report shows it.
+    `serial` distinguishes two that were created in one instant: no report shows it.
     """
 
     control: str
@@ -51,7 +51,7 @@ class Span:
 
 
 def truth(life: Life) -> dict[Subject, list[Span]]:
-    """Return when what failed."""
+    """Return the spans of time in which each subject failed."""
     begun: dict[Subject, datetime] = {}
     spans: dict[Subject, list[Span]] = defaultdict(list)
     for at in sorted(turns(life)):

@@ -1,4 +1,4 @@
-"""A column for the account of each row, and account numbers in odd ARNs: used where no proper ARN says it."""
+"""A column for the account of each row, and account numbers in odd ARNs: used where no proper ARN has it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OLD = key(rotated="2020-01-01T00:00:00Z")
 
 
 def rows_of(*pairs: tuple[str, str], column: str = "account_id", first: bool = True, arn: bool = False) -> str:
-    """Return a report of users, each with what stands in a column for the account."""
+    """Return a report of users, each with a cell in a column for the account."""
     columns = COLUMNS_22 if arn else WITHOUT
     rows = [user(name, **OLD) | {column: cell} for name, cell in pairs]
     return csv_of(*rows, columns=(column, *columns) if first else (*columns, column))
@@ -59,7 +59,7 @@ def test_merged_accounts_do_not_melt_into_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "cell", ["'444455556666", '="444455556666"', "4444-5555-6666", " 444455556666 ", "444455556666.0"]
 )
-def test_numbers_as_spreadsheets_and_the_console_write_them(tmp_path: Path, cell: str) -> None:
+def test_account_numbers_are_read_as_spreadsheets_and_the_console_write_them(tmp_path: Path, cell: str) -> None:
     tables, log = read(write(tmp_path / "2026-10-31.csv", rows_of(("a", cell))))
     assert accounts(tables) == [OTHER]
     assert codes(log) == ["missing_column"]

@@ -48,7 +48,7 @@ def test_a_sheet_that_reaches_far_past_what_is_in_it_is_refused(parts: dict[str,
         require_dense(spreadsheet(parts))
 
 
-def test_such_a_sheet_costs_no_other_report(tmp_path: Path) -> None:
+def test_a_sheet_that_reaches_too_far_costs_no_other_report(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", csv_of(root(), user("auditor")))
     write(tmp_path / "b.xlsx", spreadsheet({SHEET: WHOLE.replace("</sheetData>", FAR_CELL)}))
     tables, log = read(tmp_path)

@@ -91,7 +91,7 @@ def test_an_account_is_twelve_plain_digits(account: str) -> None:
         (f"arn:aws:iam::{ACCOUNT}:user/x y", "/", "x y"),
     ],
 )
-def test_path_and_name(arn: str, path: str | None, name: str | None) -> None:
+def test_path_and_name_are_parts_of_an_arn(arn: str, path: str | None, name: str | None) -> None:
     match = re.fullmatch(ARN, arn)
     assert match is not None
     assert (match["path"], match["name"]) == (path, name)

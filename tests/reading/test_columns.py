@@ -61,7 +61,7 @@ def test_pieces_with_dictionaries_of_their_own_become_one_category() -> None:
     assert frame["few"].astype("object").fillna("-").tolist() == ["x", "-", "z", "x"]
 
 
-def test_an_empty_table() -> None:
+def test_an_empty_table_keeps_its_types() -> None:
     frame = frame_of({"few": pa.chunked_array([], FEW), "text": pa.chunked_array([], pa.string())})
     assert frame.shape == (0, 2)
     assert table_of(frame, ["few", "text"]).schema.types == [FEW, pa.string()]
@@ -75,7 +75,7 @@ def test_few_texts_are_sorted_and_leave_out_texts_of_no_row() -> None:
     assert category_of(values).cat.categories.tolist() == ["a", "b", "z"]
 
 
-def test_what_is_not_there_is_among_nothing() -> None:
+def test_a_missing_cell_is_among_no_texts() -> None:
     column = frame_of({"few": few_texts(np.array([1, -1, 0]), ["x", "y"])})["few"]
     assert is_among(column, ("y", "other")).tolist() == [True, False, False]
     assert is_among(column, ()).tolist() == [False, False, False]

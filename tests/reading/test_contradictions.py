@@ -75,7 +75,7 @@ def test_impossible_times_change_no_exit_code_and_are_shown(tmp_path: Path) -> N
 
 
 @given(reports())
-def test_the_pairs_of_any_report(report: Report) -> None:
+def test_impossible_times_are_noted_in_any_report(report: Report) -> None:
     expected = []
     for line, cells in enumerate(report.rows, start=2):
         is_root = cells["user"] == "<root_account>" or cells["arn"].endswith(":root")

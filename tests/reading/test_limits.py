@@ -43,7 +43,7 @@ def zeros(path: Path, count: int, beginning: bytes = b"") -> None:
 
 
 def sparse(path: Path, size: int, beginning: bytes) -> None:
-    """Write a file of a size of which only the beginning takes room on the disk."""
+    """Write a file of that size; only its beginning takes room on the disk."""
     with path.open("wb") as file:
         file.write(beginning)
         file.truncate(size)

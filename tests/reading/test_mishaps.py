@@ -75,7 +75,7 @@ def test_a_report_that_holds_nothing_is_never_passed_over(tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("lead", ["sep=,\n", "\ufeff\ufeff", "\ufeffsep=,\n", "\x0c\n", " \t\n\n"])
-def test_what_may_stand_before_a_header(tmp_path: Path, lead: str) -> None:
+def test_lines_and_marks_before_a_header_are_skipped(tmp_path: Path, lead: str) -> None:
     result = run(Path(write(tmp_path / "a.csv", lead + GOOD)))
     assert users(result) == ["good"]
     assert result.users["line"].tolist() == [2 + lead.count("\n"), 3 + lead.count("\n")]
@@ -186,7 +186,7 @@ def test_odd_neighbours_do_not_cost_a_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_of", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
-def test_any_reference_instant(tmp_path: Path, as_of: datetime) -> None:
+def test_any_reference_instant_is_accepted(tmp_path: Path, as_of: datetime) -> None:
     assert run(Path(write(tmp_path / "2026-10-30.csv", GOOD)), as_of=as_of).summary
 
 
@@ -217,7 +217,7 @@ def test_a_quoted_name_with_commas_does_not_stand_for_cells_that_were_cut_off(tm
     assert issues(result) == ["rejected_row"]
 
 
-def test_a_comma_in_a_name_before_an_empty_last_cell(tmp_path: Path) -> None:
+def test_a_comma_in_a_name_before_an_empty_last_cell_is_repaired(tmp_path: Path) -> None:
     columns = (*COLUMNS_22, "additional_credentials_info")
     header, *rows = csv_of(user("a,b", **OLD), user("c"), columns=columns).split("\n")
     text = "\n".join([header, *(row.replace('"', "") for row in rows)])
@@ -230,7 +230,7 @@ def test_blank_rows_with_spaces_are_no_users(tmp_path: Path) -> None:
     assert users(run(Path(write(tmp_path / "a.csv", text)))) == ["good"]
 
 
-def test_tabs_and_a_blank_first_column(tmp_path: Path) -> None:
+def test_tabs_and_a_blank_first_column_are_read(tmp_path: Path) -> None:
     columns = ("", *COLUMNS_22)
     text = csv_of(root(), user("a", **OLD), columns=columns, delimiter="\t")
     assert users(run(Path(write(tmp_path / "a.csv", text)))) == ["a"]
@@ -244,7 +244,7 @@ def test_no_sentinel_survives_in_any_case(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("zone", ["tzinfo=tzutc()", "tzinfo=datetime.timezone.utc"])
-def test_what_python_writes_of_the_answer(tmp_path: Path, zone: str) -> None:
+def test_an_answer_as_python_prints_it_is_read(tmp_path: Path, zone: str) -> None:
     text = f"{{'ResponseMetadata': {{'RetryAttempts': 0}}, 'Content': {GOOD.encode()!r}, 'ReportFormat': 'text/csv', "
     path = write(tmp_path / "a.txt", text + f"'GeneratedTime': datetime.datetime(2026, 10, 30, 8, 15, 4, {zone})}}")
     result = run(Path(path), as_of=None)
@@ -262,7 +262,7 @@ def test_a_flag_with_a_nul_in_rows_of_another_form_cannot_be_read(tmp_path: Path
     assert issues(result) == ["bad_boolean"]
 
 
-def test_envelopes_by_account(tmp_path: Path) -> None:
+def test_envelopes_by_account_are_read(tmp_path: Path) -> None:
     text = json.dumps({ACCOUNT: {"Content": GOOD}, OTHER: {"Content": csv_of(user("b", account=OTHER))}})
     assert users(run(Path(write(tmp_path / "a.json", text)))) == ["good", "b"]
 

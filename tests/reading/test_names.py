@@ -1,4 +1,4 @@
-"""Names that another program changed: root's, and those before which a spreadsheet's guard stands; and nobody's."""
+"""Names that another program changed: root's name, names with a spreadsheet's apostrophe, and names of nobody."""
 
 from __future__ import annotations
 

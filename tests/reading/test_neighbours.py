@@ -1,4 +1,4 @@
-"""What becomes of a report does not depend on those that are read beside it."""
+"""How a report is read does not depend on the reports beside it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SPACES = csv_of(user("b", account=OTHER), delimiter="\t").replace("\nb\t", "\nb 
 def test_a_report_is_read_the_same_beside_another(tmp_path: Path, report: str, neighbour: str | None) -> None:
     if neighbour is None:
         neighbour = csv_of(user("a", account=OTHER), columns=(*COLUMNS_22, "additional_credentials_info")) + "\n\n"
-    # Each file is of an account, which its name tells where its rows do not.
+    # Each file is of one account; its name has the account where its rows do not.
     account = {ACCOUNT: OTHER, OTHER: ACCOUNT}[neighbour.split("iam::")[1][:12]]
     paths = [tmp_path / f"{name}.csv" for name in (account, {ACCOUNT: OTHER, OTHER: ACCOUNT}[account])]
     for path, text in zip(paths, (report, neighbour), strict=True):

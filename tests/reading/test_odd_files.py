@@ -109,7 +109,7 @@ def test_a_half_written_file_is_never_taken_for_a_whole_one(tmp_path: Path, end:
     text = csv_of(root(), *rows)[:end]
     last = text.rpartition("\n")[2]
     done = run("audit", write(tmp_path / "2026-10-31.csv", text), "-o", tmp_path / "out", "--format", "parquet")
-    # Where it ends behind a row, or before one begins, nothing can tell.
+    # Where the file ends behind a row, or before a row begins, nothing shows that it was cut.
     whole = not last or last.count(",") == text.partition("\n")[0].count(",")
     assert done.returncode == 3 or whole
 
@@ -213,7 +213,7 @@ def test_a_column_that_is_there_twice_counts_where_both_are_equal(tmp_path: Path
 
 @pytest.mark.parametrize("cell", ["Nfalse", "eu-west-1", "true"])
 def test_a_row_with_a_cell_too_many_before_an_empty_last_one_is_rejected(tmp_path: Path, cell: str) -> None:
-    """The last cell is not what a spreadsheet added: the cells before it have moved (the fuzz campaign found this)."""
+    """A spreadsheet did not add the last cell: the cells before it have moved (the fuzz campaign found this)."""
     header, of_root, of_user = csv_of(
         root(), user("auditor"), columns=(*COLUMNS_22, "additional_credentials_info")
     ).splitlines()

@@ -22,7 +22,7 @@ def test_lines_are_physical_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
-def test_line_ends(tmp_path: Path, newline: str, end: str) -> None:
+def test_lines_may_end_in_any_way(tmp_path: Path, newline: str, end: str) -> None:
     users, log = rows(tmp_path, (A + end).replace("\n", newline))
     assert users == [("<root_account>", 2), ("a", 3), ("b", 4)]
     assert codes(log) == []

@@ -1,4 +1,4 @@
-"""What lies beside reports and names their columns: prose and programs are passed over, and what bears marks is not."""
+"""Files beside reports that name their columns: prose and programs are passed over; files with marks are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports out of other programs: what they dropped is unknown, and never decides anything."""
+"""Reports out of other programs: cells that they dropped are unknown and never decide anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of several reports on one line, their headers gone: `tail -n +2` of each, say, since none ends in a newline."""
+"""Rows of several reports on one line, without headers, as `tail -n +2` writes them: no report ends in a newline."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_damaged_containers_are_rejected_even_in_a_folder(tmp_path: Path, name: 
     assert codes(log) == ["unreadable_file"]
 
 
-def test_the_kind_is_known_by_content_and_not_by_name(tmp_path: Path) -> None:
+def test_the_container_is_recognised_by_content_and_not_by_name(tmp_path: Path) -> None:
     write(tmp_path / "report.txt", gzip.compress(REPORT.encode()))
     write(tmp_path / "report.csv", zipped(inner=json.dumps({"Content": REPORT}).encode()))
     reports, log = sources(tmp_path / "report.txt", tmp_path / "report.csv")

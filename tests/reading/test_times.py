@@ -72,7 +72,7 @@ def test_uncertain_instants_are_not_read(text: str) -> None:
         ("yesterday", None),
     ],
 )
-def test_reference_instants(text: str, expected: datetime | None) -> None:
+def test_reference_instants_are_read(text: str, expected: datetime | None) -> None:
     assert expected == parse_reference(text)
 
 
@@ -101,7 +101,7 @@ def test_reference_instants(text: str, expected: datetime | None) -> None:
         ("credential_report.csv", None),
     ],
 )
-def test_instants_in_names(name: str, expected: datetime | None) -> None:
+def test_instants_in_names_are_read(name: str, expected: datetime | None) -> None:
     assert expected == instant_in_name(name)
 
 
@@ -116,5 +116,5 @@ def test_instants_in_names(name: str, expected: datetime | None) -> None:
         ("1111222233334.csv", None),
     ],
 )
-def test_accounts_in_names(name: str, expected: str | None) -> None:
+def test_accounts_in_names_are_read(name: str, expected: str | None) -> None:
     assert expected == account_in_name(name)

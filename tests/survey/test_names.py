@@ -1,4 +1,4 @@
-"""When a report was captured, and of which account it is, as its path says it."""
+"""The capture time and the account of a report, as its path has them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LAST_OF_OCTOBER = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
         "counter-01-02-2026-11-01.csv",
     ],
 )
-def test_dates_in_parts_and_in_words(name: str) -> None:
+def test_dates_in_parts_and_in_words_are_read(name: str) -> None:
     assert captured(name, None).at == FIRST_OF_NOVEMBER
 
 
@@ -97,7 +97,7 @@ def test_uncertain_dates_are_no_date(name: str) -> None:
         ("reportGeneratedAt1793502105_111122223333.csv", (3, 1, 45)),
     ],
 )
-def test_times_of_the_first_of_november(name: str, expected: tuple[int, ...]) -> None:
+def test_times_beside_a_date_are_read(name: str, expected: tuple[int, ...]) -> None:
     assert captured(name, None).at == datetime(2026, 11, 1, *expected, tzinfo=UTC)  # type: ignore[misc, arg-type]
 
 
@@ -113,7 +113,7 @@ def test_times_of_the_first_of_november(name: str, expected: tuple[int, ...]) ->
         ("2026/September/x.csv", 9),
         ("report_2026-09_111122223333.csv", 9),
         ("09-2026.csv", 9),
-        # The date of an export says nothing of when that month's report was captured.
+        # The date of an export does not show when that month's report was captured.
         ("2026-10-31/2026-09/x.csv", 9),
     ],
 )
@@ -144,7 +144,7 @@ def test_day_and_month_in_either_order_are_read_where_only_one_order_is_possible
     assert (instant and instant.date()) == (day if certain else None)
 
 
-def test_a_given_time_is_for_reports_without_a_time() -> None:
+def test_a_time_of_an_option_is_for_reports_without_a_time() -> None:
     at = LAST_OF_OCTOBER + timedelta(hours=1)
     capture_times = [CaptureTime("a*/x.csv", at), CaptureTime("*", LAST_OF_OCTOBER)]
     assert captured("in/a1/x.csv", None, capture_times) == (at, "option --captured-at", None)

@@ -1,4 +1,4 @@
-"""Lists of accounts: the JSON of AWS Organizations and CSV in the ways people write it, and what is refused."""
+"""Lists of accounts: the JSON of AWS Organizations and CSV in the ways people write it, and files that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of people: CSV in the ways personnel departments write it, and what is refused."""
+"""Lists of people: CSV in the ways personnel departments write it, and files that are refused."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ Files = list[tuple[str, frozenset[str], bool]]
 
 
 def expected(files: Files, as_of: str) -> list[str]:
-    """Return what becomes of each report of one account: judged, in doubt, or left (for another, or as undated)."""
+    """Return the fate of each report of one account: judged, in doubt, left for another one, or undated."""
     days = sorted({day for day, _, _ in files if day})
     by_then = [day for day in days if day <= as_of]
     chosen = (by_then[-1] if by_then else days[0]) if days else ""
@@ -288,7 +288,7 @@ def contradictions(folder: Path) -> list[tuple[str, str]]:
     )
 
 
-def test_a_report_of_the_collectors_own_account_under_another_name(tmp_path: Path) -> None:
+def test_a_report_of_the_collectors_own_account_under_another_name_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / f"in/2026-11-01/credentialReport_{ACCOUNT}.csv", report("anna"))
     write(tmp_path / f"in/2026-11-01/credentialReport_{OTHER}.csv", report("anna"))
     ran = run_program("audit", "in", "--format", "parquet", "-o", "out", cwd=tmp_path)
@@ -330,7 +330,7 @@ CONTRADICTION = "account_contradicts_name"
         ({"r_202610310712.csv": [ACCOUNT]}, {}),
         ({"r_310720261230.csv": [ACCOUNT]}, {}),
         ({f"{OTHER}_123456789012.csv": [ACCOUNT]}, {}),
-        # What could be a time is an account where ARNs name it.
+        # A number that could be a time is an account where ARNs have it.
         ({"202610310712.csv": ["202610310712"]}, {}),
         ({f"202610310712-{ACCOUNT}.csv": ["202610310712"]}, {}),
         (
@@ -339,7 +339,9 @@ CONTRADICTION = "account_contradicts_name"
         ),
     ],
 )
-def test_when_a_name_contradicts(tmp_path: Path, files: dict[str, list[str]], expected_codes: dict[str, str]) -> None:
+def test_a_name_that_contradicts_the_rows_is_noted(
+    tmp_path: Path, files: dict[str, list[str]], expected_codes: dict[str, str]
+) -> None:
     for number, (name, accounts) in enumerate(files.items()):
         rows = [user(f"u{number}", account=account, **IDLE) for account in accounts]
         write(tmp_path / name, csv_of(*rows))
@@ -353,7 +355,7 @@ def test_in_some_partitions_files_are_named_after_the_linked_account(tmp_path: P
     assert audit([str(tmp_path)], Settings(as_of=AS_OF)).exit_code == 1
 
 
-def test_an_id_beside_an_envelope_is_checked_likewise(tmp_path: Path) -> None:
+def test_an_account_id_beside_an_envelope_is_checked(tmp_path: Path) -> None:
     name = write(tmp_path / "a.json", json.dumps({"Content": report("a")}))
     (entry,) = Looking(Spool(str(tmp_path / "spool"))).at(find_files([name], IssueLog())).entries
     log = IssueLog()

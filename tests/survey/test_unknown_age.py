@@ -1,4 +1,4 @@
-"""Reports of which nobody knows when they were captured: how old their evidence is, and when the user says it was."""
+"""Reports of unknown capture time: how old their evidence is, and the time that the user gives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_audit(folder: Path, *options: str) -> Ran:
     return run("audit", "in", "--format", "parquet,excel", "-o", "out", *options, cwd=folder)
 
 
-def test_evidence_that_ends_long_before_the_reference_instant(tmp_path: Path) -> None:
+def test_evidence_that_ends_long_before_the_reference_date_is_noted(tmp_path: Path) -> None:
     write(tmp_path / "in/report.csv", REPORT)
     ran = run_audit(tmp_path, "--as-of", "2026-06-01")
     line = "1 report of unknown age: the newest time in it is 760 days before the reference date."
@@ -41,7 +41,7 @@ def test_evidence_that_ends_long_before_the_reference_instant(tmp_path: Path) ->
     assert load_workbook(tmp_path / "out/workbook.xlsx")["Summary"]["A4"].value == line
 
 
-def test_evidence_after_the_reference_instant(tmp_path: Path) -> None:
+def test_evidence_after_the_reference_date_is_noted(tmp_path: Path) -> None:
     write(tmp_path / "in/report.csv", REPORT)
     ran = run_audit(tmp_path, "--as-of", "2024-05-01T08:00:00Z", "--exit-zero", "--verbose")
     assert ran.returncode == 0
@@ -62,12 +62,12 @@ NEWEST = datetime(2024, 5, 2, 8, tzinfo=UTC)
         (NEWEST - timedelta(seconds=61), ["undated_evidence_newer"]),
     ],
 )
-def test_from_when_on_the_age_is_noted(tmp_path: Path, as_of: datetime, expected: list[str]) -> None:
+def test_an_unknown_age_is_noted_from_a_limit_on(tmp_path: Path, as_of: datetime, expected: list[str]) -> None:
     write(tmp_path / "report.csv", REPORT)
     assert codes(tmp_path, as_of) == expected
 
 
-def test_a_report_with_a_date_is_none_of_these(tmp_path: Path) -> None:
+def test_a_report_with_a_date_has_no_unknown_age(tmp_path: Path) -> None:
     write(tmp_path / "2024-05-03.csv", REPORT)
     assert codes(tmp_path, datetime(2026, 6, 1, tzinfo=UTC)) == []
     write(tmp_path / "undated.csv", csv_of(root(), user("bob", **OLD)))  # not judged
@@ -77,7 +77,7 @@ def test_a_report_with_a_date_is_none_of_these(tmp_path: Path) -> None:
 # --- --captured-at ----------------------------------------------------------------------------------------------------
 
 
-def test_the_capture_time_of_reports_that_have_none(tmp_path: Path) -> None:
+def test_an_option_gives_the_capture_time_of_reports_without_one(tmp_path: Path) -> None:
     write(tmp_path / "in/a.csv", REPORT)
     write(tmp_path / "in/2024-05-04/b.csv", csv_of(root("444455556666")))
     ran = run_audit(tmp_path, "--captured-at", "2024-05-03", "--json")
@@ -132,7 +132,7 @@ def test_snapshots_with_given_times_are_kept_and_compared(tmp_path: Path) -> Non
 
 
 def generated(folder: Path, value: object) -> tuple[str | None, str]:
-    """Return when a report was captured whose envelope has some GeneratedTime, and what is said of it."""
+    """Return the capture time of a report whose envelope has this GeneratedTime, and the messages about it."""
     write(folder / "in.json", json.dumps({"Content": REPORT, "ReportFormat": "text/csv", "GeneratedTime": value}))
     ran = run("inspect", "in.json", "--json", cwd=folder)
     facts = json.loads(ran.stdout)
@@ -159,7 +159,7 @@ def generated(folder: Path, value: object) -> tuple[str | None, str]:
         {"__class__": "datetime", "year": 2026, "month": 11, "day": 1, "hour": 3, "minute": 1, "second": 45},
     ],
 )
-def test_times_of_envelopes_that_are_certain(tmp_path: Path, value: object) -> None:
+def test_certain_times_of_envelopes_are_read(tmp_path: Path, value: object) -> None:
     assert generated(tmp_path, value) == ("2026-11-01T03:01:45Z", "")
 
 
