@@ -76,7 +76,7 @@ def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterato
             if not ended:
                 for process in (pool._processes or {}).values():  # noqa: SLF001 - nothing public ends one that hangs
                     process.kill()
-                yield _lost(seed, running.values())
+                yield _lost_process(seed, running.values())
                 return
             running = {future: number for future, number in running.items() if future not in done}
             for ran in ended:
@@ -87,7 +87,7 @@ def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterato
                 print(f"{tried:,} reports in {reported - started:,.0f} s, {failure_count} failures", flush=True)  # noqa: T201
 
 
-def _lost(seed: int, batches: Iterable[int]) -> Ran:
+def _lost_process(seed: int, batches: Iterable[int]) -> Ran:
     """Return the failure of a process that hangs, or that the system ended: no Python error shows which case it was."""
     ran = Ran()
     for batch in batches:

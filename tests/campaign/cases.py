@@ -68,7 +68,7 @@ def draw_case(seed: int, number: int) -> Case:
     sheet = copied(base, account_of(seed, number))
     roll = rng.random()
     if roll < 0.6:
-        return _of_cells(rng, number, base, sheet)
+        return _case_of_cells(rng, number, base, sheet)
     if roll < 0.86:
         container = rng.choice(tuple(CONTAINERS))
         mutation = rng.choice(tuple(DAMAGES))
@@ -81,7 +81,7 @@ def draw_case(seed: int, number: int) -> Case:
     return Case(number, "archive", mutation, "archive", ARCHIVES[mutation](rng, TEXTS[inside](sheet)), sheet, base)
 
 
-def _of_cells(rng: Random, number: int, base: Sheet, sheet: Sheet) -> Case:
+def _case_of_cells(rng: Random, number: int, base: Sheet, sheet: Sheet) -> Case:
     mutation = rng.choices(tuple(MUTATIONS), WEIGHTS)[0]
     MUTATIONS[mutation](rng, sheet)
     # The program takes each line of a file for a row of its own.

@@ -15,7 +15,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.errors import AnalyzerError, InputError
 from analyzer.reading.issues import CODES, Level
 from tests.campaign.cases import number_in
-from tests.campaign.judging import account_passes, meanings, of_raw, oracle_on, untouched_verdicts
+from tests.campaign.judging import account_passes, meanings, oracle_verdicts, untouched_verdicts, verdicts_of_raw_row
 from tests.campaign.limits import within_limits
 from tests.campaign.sheets import AS_OF
 from tests.campaign.wrapping import csv_inside
@@ -256,7 +256,7 @@ def _wrong_untouched(expected: Verdicts, actual: Verdicts, line: int, result: Fi
     more, less = actual - expected, expected - actual
     if all(status == "not_checked" for _, _, status in more) and result.losses:
         return
-    yield f"line {line} was not touched, and is judged otherwise: {_some(more)} for {_some(less)}"
+    yield f"line {line} was not touched, and is judged otherwise: {_first_verdicts(more)} for {_first_verdicts(less)}"
 
 
 def _wrong_touched(allowed: Sequence[Verdicts], verdicts: Verdicts, line: int, result: FileResult) -> Iterator[str]:
@@ -269,7 +269,7 @@ def _wrong_touched(allowed: Sequence[Verdicts], verdicts: Verdicts, line: int, r
     if passes:
         yield f"line {line} passes, and the oracle says otherwise: {passes}"
     elif not result.losses and not any("repair" in code or "straight" in code for _, _, code, _ in result.issues):
-        yield f"line {line} is judged otherwise than by the oracle, without an issue: {_some(more)}"
+        yield f"line {line} is judged otherwise than by the oracle, without an issue: {_first_verdicts(more)}"
 
 
 def _wrong_loose(case: Case, result: FileResult) -> Iterator[str]:
@@ -292,11 +292,11 @@ def _wrong_loose(case: Case, result: FileResult) -> Iterator[str]:
         elif not result.losses:
             yield f"the row of {name!r} was not touched; it is gone, and no issue says why"
     allowed = {verdict for line in base.lines for verdict in untouched_verdicts(base, line.origin or 0)}
-    allowed |= {verdict for line in sheet.lines if line.raw for verdict in of_raw(sheet, line.raw)}
+    allowed |= {verdict for line in sheet.lines if line.raw for verdict in verdicts_of_raw_row(sheet, line.raw)}
     allowed |= {verdict for line in sheet.lines if line.cells and line.touched for verdict in meanings(sheet, line)[0]}
     for user, verdicts in by_user.items():
         if user not in names and (more := {verdict for verdict in verdicts if verdict[2] == "pass"} - allowed):
-            yield f"user {user!r} passes, and no row says so: {_some(more)}"
+            yield f"user {user!r} passes, and no row says so: {_first_verdicts(more)}"
 
 
 def _wrong_bytes(case: Case, result: FileResult) -> Iterator[str]:
@@ -310,9 +310,9 @@ def _wrong_bytes(case: Case, result: FileResult) -> Iterator[str]:
     for _, line, user, control, credential, status in result.findings:
         if status != "pass" or line > len(lines):
             continue
-        row = of_line(lines[0], lines[line - 1])
+        row = verdicts_of_line(lines[0], lines[line - 1])
         if row is not None and "bad_arn" in result.losses:
-            row += of_line(lines[0], lines[line - 1], with_arn=False) or Counter()
+            row += verdicts_of_line(lines[0], lines[line - 1], with_arn=False) or Counter()
         if (control, credential, status) not in (allowed if row is None else row):
             yield f"line {line} ({user!r}) passes, and should not: {control}, {credential}"
     yield from _lost_lines(lines, result)
@@ -329,11 +329,11 @@ def _lost_lines(lines: Sequence[str], result: FileResult) -> Iterator[str]:
         yield f"lines {lost} are neither read nor named in an issue"
 
 
-def of_line(first: str, text: str, *, with_arn: bool = True) -> Verdicts | None:
-    """Return what the oracle says of a line with as many cells as the first one; None of another.
+def verdicts_of_line(first: str, text: str, *, with_arn: bool = True) -> Verdicts | None:
+    """Return the verdicts of the oracle on a line with as many cells as the first one; None for another line.
 
     A quote that is not closed in its line is a character like others, where the line then has its cells.
-    An ARN tells root, and partitions where it has no console; `with_arn` is for one that the program can read.
+    An ARN shows root, and partitions where root has no console; `with_arn` is for one that the program can read.
     """
     try:
         header, cells = (next(csv.reader([line]), []) for line in (first, text))
@@ -343,19 +343,19 @@ def of_line(first: str, text: str, *, with_arn: bool = True) -> Verdicts | None:
         cells = next(csv.reader([text], quoting=csv.QUOTE_NONE), [])
     if len(header) != len(cells):
         return None
-    names = [_COLUMNS.get(_plain(name), name) for name in header]
+    names = [_COLUMNS.get(_name_key(name), name) for name in header]
     if not with_arn:
         cells = ["" if name == "arn" else cell for name, cell in zip(names, cells, strict=True)]
-    return oracle_on(names, cells)
+    return oracle_verdicts(names, cells)
 
 
-def _plain(name: str) -> str:
+def _name_key(name: str) -> str:
     return re.sub(r"[\s_-]", "", name.lower())
 
 
-_COLUMNS: Final = {_plain(name): name for name in COLUMNS_23}
+_COLUMNS: Final = {_name_key(name): name for name in COLUMNS_23}
 """Columns by their names without what parts words: the program knows them in other spellings."""
 
 
-def _some(verdicts: Verdicts | set[tuple[str, str, str]]) -> str:
+def _first_verdicts(verdicts: Verdicts | set[tuple[str, str, str]]) -> str:
     return ", ".join("/".join(verdict) for verdict in sorted(verdicts)[:4]) or "nothing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.campaign.sheets import Line, stamp, written
+from tests.campaign.sheets import Line, csv_row, stamp
 from tests.strategies import FLAG_COLUMNS, GARBAGE_FLAGS, GARBAGE_TIMES, SENTINELS
 
 if TYPE_CHECKING:
@@ -138,16 +138,16 @@ def lost_row(rng: Random, sheet: Sheet) -> None:
 def cut_row(rng: Random, sheet: Sheet) -> None:
     """Cut a row short."""
     line = rng.choice(sheet.lines)
-    text = written(line.cells)
+    text = csv_row(line.cells)
     line.raw, line.touched, sheet.loose = text[: rng.randrange(1, len(text))], True, True
 
 
 def joined_rows(rng: Random, sheet: Sheet) -> None:
     """Put nothing, or another character, in the place of the line end between two rows."""
     at = rng.randrange(len(sheet.lines))
-    text = written(sheet.lines[at].cells) + rng.choice(("", " ", ",", '"', "\r"))
+    text = csv_row(sheet.lines[at].cells) + rng.choice(("", " ", ",", '"', "\r"))
     if at + 1 < len(sheet.lines):
-        text += written(sheet.lines.pop(at + 1).cells)
+        text += csv_row(sheet.lines.pop(at + 1).cells)
     sheet.lines[at].raw, sheet.lines[at].touched, sheet.loose = text, True, True
 
 
@@ -159,13 +159,13 @@ def wide_row(rng: Random, sheet: Sheet) -> None:
         cells[rng.randrange(len(cells)) : 0] = [rng.choice(("", "N/A", "x", "true"))] * rng.choice((1, 2, 30))
     else:
         del cells[rng.randrange(2, len(cells)) :]
-    line.raw, line.touched, sheet.loose = written(cells), True, True
+    line.raw, line.touched, sheet.loose = csv_row(cells), True, True
 
 
 def open_quote(rng: Random, sheet: Sheet) -> None:
     """Put a quotation mark anywhere into a row."""
     line = rng.choice(sheet.lines)
-    text = written(line.cells)
+    text = csv_row(line.cells)
     at = rng.randrange(len(text))
     line.raw, line.touched, sheet.loose = text[:at] + '"' + text[at:], True, True
 

@@ -66,13 +66,13 @@ def run_cases(ran: Ran, seed: int, numbers: Sequence[int], *, rendered: bool = T
         some = [by_number[number] for number in failure.numbers]
         # A failure that needs several cases is looked for in all of them.
         alone = any(repeated.kind == failure.kind for repeated in check(some))
-        _keep(ran, seed, failure, shrunk(some if alone else cases, failure, check))
+        _keep_failure(ran, seed, failure, shrunk(some if alone else cases, failure, check))
     if rendered:
         for failure in check_rendered(cases):
-            _keep(ran, seed, failure, shrunk(cases, failure, check_rendered))
+            _keep_failure(ran, seed, failure, shrunk(cases, failure, check_rendered))
 
 
-def _keep(ran: Ran, seed: int, failure: Failure, few: Sequence[Case]) -> None:
+def _keep_failure(ran: Ran, seed: int, failure: Failure, few: Sequence[Case]) -> None:
     command = f"python -m tests.campaign --seed {seed} --only {','.join(str(case.number) for case in few)}"
     ran.failures.append((failure, command))
     ran.files |= {f"seed-{seed}-{case.name}": case.data for case in few}

@@ -18,7 +18,7 @@ from tests.campaign.damaging import ARCHIVES, DAMAGES
 from tests.campaign.lists import KINDS, draw_list, wrong_with_list
 from tests.campaign.mutating import MUTATIONS
 from tests.campaign.runs import run
-from tests.campaign.shrinking import least
+from tests.campaign.shrinking import needed_parts
 from tests.campaign.wrapping import CONTAINERS
 from tests.running import audit
 
@@ -55,13 +55,13 @@ def test_every_container_mutation_and_kind_of_list_is_drawn() -> None:
     assert outcomes == {(kind, True) for kind in KINDS}
 
 
-def broken(change: Callable[[Audit], Audit], monkeypatch: pytest.MonkeyPatch) -> None:
+def break_audits(change: Callable[[Audit], Audit], monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the result of each audit by what `change` makes of it."""
 
-    def wrongly(*arguments: Any) -> Audit:  # noqa: ANN401 - as `audit`
+    def wrong_audit(*arguments: Any) -> Audit:  # noqa: ANN401 - as `audit`
         return change(audit(*arguments))
 
-    monkeypatch.setattr(checking, "audit", wrongly)
+    monkeypatch.setattr(checking, "audit", wrong_audit)
 
 
 def with_pass(audited: Audit) -> Audit:
@@ -90,7 +90,7 @@ def test_faults_of_the_program_are_found(
     monkeypatch: pytest.MonkeyPatch, change: Callable[[Audit], Audit], words: str
 ) -> None:
     assert check(CASES) == []
-    broken(change, monkeypatch)
+    break_audits(change, monkeypatch)
     assert any(words in failure.description for failure in check(CASES))
 
 
@@ -102,7 +102,7 @@ def test_an_error_that_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.Monk
             raise ZeroDivisionError("an empty report")
         return audited
 
-    broken(ends, monkeypatch)
+    break_audits(ends, monkeypatch)
     (failure,) = check(CASES)
     assert failure.numbers == (17,)
     assert failure.description == "ZeroDivisionError in test_campaign.py: an empty report"
@@ -114,7 +114,7 @@ def test_a_run_that_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> 
             pass
         return audited
 
-    broken(hangs, monkeypatch)
+    break_audits(hangs, monkeypatch)
     monkeypatch.setattr("tests.campaign.limits.SECONDS", 0.2)
     (failure,) = check([WHOLE])
     assert failure.description.startswith("TooLongError")
@@ -149,7 +149,7 @@ def test_a_lost_account_and_a_crash_are_found(monkeypatch: pytest.MonkeyPatch) -
 
 @given(st.lists(st.integers(0, 20), max_size=30), st.sets(st.integers(0, 20), max_size=3))
 def test_shrinking_leaves_only_parts_that_fail(parts: list[int], needed: set[int]) -> None:
-    few = least(parts, lambda some: needed <= set(some))
+    few = needed_parts(parts, lambda some: needed <= set(some))
     if not needed <= set(parts):
         assert few == parts
     elif needed:
@@ -164,7 +164,7 @@ def test_a_failure_ends_with_1_and_leaves_the_smallest_input_and_its_command(
     command = ["--seed", "1", "--only", str(WHOLE.number), "--save", str(tmp_path / "found")]
     assert main(command) == 0
     assert not (tmp_path / "found").exists()
-    broken(without_first_user, monkeypatch)
+    break_audits(without_first_user, monkeypatch)
     assert main(command) == 1
     assert f"again: python -m tests.campaign --seed 1 --only {WHOLE.number}" in capsys.readouterr().out
     (saved,) = (tmp_path / "found").iterdir()

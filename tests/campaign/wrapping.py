@@ -61,8 +61,8 @@ def sheet_xml(sheet: Sheet) -> str:
         return f'<c t="inlineStr"><is><t xml:space="preserve">{escaped}</t></is></c>' if text else "<c/>"
 
     rows = (sheet.header, *(line.cells for line in sheet.lines))
-    written = "".join(f"<row>{''.join(map(cell, cells))}</row>" for cells in rows)
-    return f'<worksheet xmlns="{_MAIN}"><sheetData>{written}</sheetData></worksheet>'
+    rows_xml = "".join(f"<row>{''.join(map(cell, cells))}</row>" for cells in rows)
+    return f'<worksheet xmlns="{_MAIN}"><sheetData>{rows_xml}</sheetData></worksheet>'
 
 
 _MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -37,7 +37,7 @@ def report(tmp_path: Path) -> str:
     return write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
 
 
-def whole(folder: Path) -> dict[str, str]:
+def checked_digests(folder: Path) -> dict[str, str]:
     """Return the digests of a complete set of outputs; fail where it is not the one its manifests describe."""
     documents = [name for name in ("manifest.json", "rendered.json") if (folder / name).exists()]
     assert documents[:1] == ["manifest.json"]
@@ -74,9 +74,9 @@ def test_a_set_is_replaced_as_a_whole(
         "rendered.json",
     ]
     assert out.stat().st_mode & 0o777 == 0o700
-    assert len(whole(out)) == 7
+    assert len(checked_digests(out)) == 7
     make(report, out)
-    assert len(whole(out)) == 3
+    assert len(checked_digests(out)) == 3
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
@@ -94,7 +94,7 @@ def test_a_run_that_fails_leaves_the_old_set_and_nothing_else(
 ) -> None:
     out = tmp_path / "out"
     make(report, out)
-    before = whole(out)
+    before = checked_digests(out)
 
     def full(*_: object, **__: object) -> list[Path]:
         raise OSError(28, "No space left on device")
@@ -102,7 +102,7 @@ def test_a_run_that_fails_leaves_the_old_set_and_nothing_else(
     monkeypatch.setattr(f"analyzer.{function}", full)
     with pytest.raises(OutputError, match="No space left on device"):
         make(report, out, ["excel"])
-    assert before == whole(out)
+    assert before == checked_digests(out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
@@ -146,13 +146,13 @@ def test_a_folder_with_other_files_is_refused(report: str, tmp_path: Path, name:
 def test_an_empty_folder_is_used(report: str, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     make(report, tmp_path / "out")
-    assert whole(tmp_path / "out")
+    assert checked_digests(tmp_path / "out")
 
 
 def test_a_killed_run_leaves_the_old_set_or_the_new_one(report: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     make(report, out, formats_of("audit"))
-    sets = [whole(out)]
+    sets = [checked_digests(out)]
     chance = random.Random(7)  # noqa: S311 - moments to kill at
     command = [
         *(sys.executable, "-m", "analyzer", "audit", tmp_path / "in", "-q", "-o", out),
@@ -161,19 +161,19 @@ def test_a_killed_run_leaves_the_old_set_or_the_new_one(report: str, tmp_path: P
     started = time.monotonic()
     subprocess.run([*map(str, command), "--max-idle-days", "400"], check=False)
     took = time.monotonic() - started
-    sets.append(whole(out))
+    sets.append(checked_digests(out))
     for limit in ("45", "400"):
         process = subprocess.Popen([*map(str, command), "--max-idle-days", limit])
         time.sleep(took * chance.uniform(0.6, 1.05))
         process.kill()
         process.wait()
-        digests = whole(out)
+        digests = checked_digests(out)
         assert (list(digests), digests["findings.parquet"]) in [
             (list(digests_of_set), digests_of_set["findings.parquet"]) for digests_of_set in sets
         ]
     subprocess.run([*map(str, command), "--max-idle-days", "45"], check=False)
-    assert whole(out) == sets[0]
-    assert beside(out) == ["in", "out"], "what was killed is cleared away"
+    assert checked_digests(out) == sets[0]
+    assert names_beside(out) == ["in", "out"], "what was killed is cleared away"
 
 
 # --- a small set, made without an audit ------------------------------------------------------------------------------
@@ -198,11 +198,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def beside(folder: Path) -> list[str]:
+def names_beside(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.parent.iterdir())
 
 
-def age(folder: Path) -> None:
+def backdate(folder: Path) -> None:
     """Let files be as if written a while ago."""
     for path in folder.rglob("*"):
         os.utime(path, ns=(10**18, 10**18))
@@ -237,7 +237,7 @@ def refused(folder: Path) -> OutputError:
     with pytest.raises(OutputError) as caught:
         put(folder, "newer")
     assert contents(folder) == before
-    assert [name for name in beside(folder) if name.startswith(f".{folder.name}.")] == []
+    assert [name for name in names_beside(folder) if name.startswith(f".{folder.name}.")] == []
     return caught.value
 
 
@@ -360,7 +360,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_old_outputs_are_hashed_once(tmp_path: Path, hashed: list[str]) -> None:
     out = tmp_path / "out"
     put(out)
-    age(out)
+    backdate(out)
     check(out)
     with replaced(out) as staging:
         fill(staging)
@@ -376,7 +376,7 @@ def test_a_change_after_the_first_look_is_found(
     out = tmp_path / "out"
     put(out)
     if settled:
-        age(out)
+        backdate(out)
     check(out)
     before = (out / "a.parquet").stat()
 
@@ -417,7 +417,7 @@ def test_leftovers_go_and_foreign_files_stay(tmp_path: Path) -> None:
     for name in foreign_names:
         (tmp_path / name).mkdir()
     put(out)
-    assert beside(out) == sorted([*foreign_names, "out"])
+    assert names_beside(out) == sorted([*foreign_names, "out"])
 
 
 def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
@@ -426,10 +426,10 @@ def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), replaced(out):
         raise RuntimeError
     assert contents(out)["a.parquet"] == b"old a.parquet"
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
     leftover(out, ".old")
     tidy(out)
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
     out.rename(leftover(out, ".old").with_suffix(".new"))
     write(out / ".DS_Store", "")
     tidy(out)
@@ -438,7 +438,7 @@ def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
     leftover(out, ".old", 7)
     write(out, "a file")
     tidy(out)
-    assert f".out.{7:016x}.old" in beside(out), "what is no set makes none needless"
+    assert f".out.{7:016x}.old" in names_beside(out), "what is no set makes none needless"
 
 
 def test_a_run_in_progress_keeps_its_staging_folder(tmp_path: Path) -> None:
@@ -454,7 +454,7 @@ def test_a_run_in_progress_keeps_its_staging_folder(tmp_path: Path) -> None:
         assert aside.exists()
     assert contents(out)["a.parquet"] == b"second a.parquet"
     tidy(out)
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
 
 
 def test_a_run_whose_lock_is_taken_for_a_leftover_before_it_is_locked_makes_another(
@@ -468,12 +468,12 @@ def test_a_run_whose_lock_is_taken_for_a_leftover_before_it_is_locked_makes_anot
         if len(came) == 1:
             tidy(tmp_path / "out")
             assert len(came) == 2
-            assert beside(tmp_path / "out") == []
+            assert names_beside(tmp_path / "out") == []
         return try_to_lock(file)
 
     monkeypatch.setattr(system, "_try_to_lock", late)
     put(tmp_path / "out")
-    assert beside(tmp_path / "out") == ["out"]
+    assert names_beside(tmp_path / "out") == ["out"]
 
 
 def test_without_locks_nothing_is_taken_away_and_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -482,7 +482,7 @@ def test_without_locks_nothing_is_taken_away_and_nothing_fails(tmp_path: Path, m
     monkeypatch.setitem(sys.modules, "fcntl", None)
     put(out)
     put(out, "newer")
-    assert beside(out) == sorted(["out", old_leftover.name])
+    assert names_beside(out) == sorted(["out", old_leftover.name])
     out.rename(out.with_name(f".out.{9:016x}.old"))
     tidy(out)
     assert contents(out)["a.parquet"] == b"newer a.parquet"
@@ -509,7 +509,7 @@ def test_a_swap_succeeds_where_another_run_comes_between(
     put(out, "newer")
     assert came
     assert contents(out)["a.parquet"] == b"newer a.parquet"
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
 
 
 def test_a_swap_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -577,7 +577,7 @@ def test_runs_at_the_same_time_do_not_harm_each_other(tmp_path: Path, *, exchang
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
     check(out)
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
     assert {text.split()[1] for text in contents(out)["a.parquet"].decode().splitlines()} == {"39"}
 
 
@@ -654,5 +654,5 @@ def test_runs_that_are_killed_at_every_step_leave_nothing_to_the_next(tmp_path: 
     counts = json.loads(done.stdout)
     assert counts["kills"] > 12
     assert counts["most"] >= 1
-    assert beside(tmp_path / "out") == ["out"]
+    assert names_beside(tmp_path / "out") == ["out"]
     check(tmp_path / "out")

@@ -130,12 +130,12 @@ def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dic
 
 
 def test_the_exceptions_of_owners_are_those_of_the_whole(folder: Path, parts: dict[str, Part]) -> None:
-    def noted(path: Path) -> set[tuple[object, ...]]:
+    def noted_rows(path: Path) -> set[tuple[object, ...]]:
         sheet = openpyxl.load_workbook(path)[SHEET]
         return {row[:4] for row in sheet.iter_rows(min_row=5, values_only=True) if row[3]}
 
-    every = noted(folder / "out/workbook.xlsx")
-    each = [noted(folder / f"out/owners/{name}.xlsx") for name in file_names(list(parts))]
+    every = noted_rows(folder / "out/workbook.xlsx")
+    each = [noted_rows(folder / f"out/owners/{name}.xlsx") for name in file_names(list(parts))]
     assert set().union(*each) == {row for row in every if not str(row[0]).startswith("222222222222")}
     assert sum(map(len, each)) == len(set().union(*each))
 

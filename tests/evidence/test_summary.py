@@ -81,7 +81,7 @@ def policy() -> Policy:
     return parse_policy("policy.toml", POLICY.encode())
 
 
-def shown(summary: Summary) -> dict[str, Any]:
+def shown_facts(summary: Summary) -> dict[str, Any]:
     """Return all that outputs show of an audit, as plain data."""
     rows = {
         name: getattr(summary, name).astype("object").where(getattr(summary, name).notna(), None).to_dict("records")
@@ -150,11 +150,11 @@ def test_a_summary_survives_writing_and_reading(
         (Path(folder) / "set").mkdir()
         again = written_and_opened(audit_result, Path(folder) / "set").summary
         assert again.tallies.equals(audit_result.tallies)
-        assert shown(again) == shown(audit_result)
+        assert shown_facts(again) == shown_facts(audit_result)
         assert json.dumps(again.facts) == json.dumps(audit_result.facts)
         written = pipeline.audit([f"{folder}/in"], settings, f"{folder}/out", formats=["parquet"])
         opened = EvidenceSet.of(f"{folder}/out", read_manifest(Path(folder) / "out"))
-        assert shown(written.summary) == shown(opened.summary) == shown(audit_result)
+        assert shown_facts(written.summary) == shown_facts(opened.summary) == shown_facts(audit_result)
         assert json.loads(json.dumps(audit_result.facts)) == opened.manifest["counts"]
         assert opened.settings == settings
 
@@ -220,7 +220,7 @@ KEYS: Final = (
 Counts = Counter[tuple[Any, ...]]
 
 
-def keyed(tally: Tally, **keys: object) -> tuple[Any, ...]:
+def tally_key(tally: Tally, **keys: object) -> tuple[Any, ...]:
     return tuple({**keys, "tally": tally.value}.get(name) for name in KEYS)
 
 
@@ -234,23 +234,23 @@ def counted_by_hand(audit_result: Audit) -> Counts:
     unused = audit_result.checklist.unused
     for row in rows_of(audit_result, "findings"):
         columns = ("control", "requirement", "account_id", "status", "reason", "waiver")
-        counts[keyed(Tally.FINDINGS, **{name: row[name] for name in columns})] += 1
+        counts[tally_key(Tally.FINDINGS, **{name: row[name] for name in columns})] += 1
         if unused and (row["control"], row["requirement"]) == (unused.control.id, unused.requirement):
             kind = "password" if row["credential"] == "password" else "access_key"
             days = row["idle_days"] if row["reason"] in EXACT else None
             reason = row["reason"] if row["reason"] == "order_unknown" else None
-            counts[keyed(Tally.IDLE, kind=kind, status=row["status"], idle_days=days, reason=reason)] += 1
+            counts[tally_key(Tally.IDLE, kind=kind, status=row["status"], idle_days=days, reason=reason)] += 1
         if row["fails_at"] is not None:
             due_days = math.ceil((row["fails_at"] - row["as_of"]) / timedelta(days=1))
-            counts[keyed(Tally.DUE, control=row["control"], requirement=row["requirement"], due_days=due_days)] += 1
+            counts[tally_key(Tally.DUE, control=row["control"], requirement=row["requirement"], due_days=due_days)] += 1
     for row in rows_of(audit_result, "credentials"):
         if row["outcome"] is not None:
-            counts[keyed(Tally.CREDENTIALS, kind=row["kind"], status=row["outcome"])] += 1
+            counts[tally_key(Tally.CREDENTIALS, kind=row["kind"], status=row["outcome"])] += 1
     for row in rows_of(audit_result, "users"):
         kind = "root" if row["is_root"] else "user"
-        counts[keyed(Tally.USERS, account_id=row["account_id"], kind=kind)] += 1
+        counts[tally_key(Tally.USERS, account_id=row["account_id"], kind=kind)] += 1
     for row in rows_of(audit_result, "issues"):
-        counts[keyed(Tally.ISSUES, reason=row["code"])] += 1
+        counts[tally_key(Tally.ISSUES, reason=row["code"])] += 1
     return counts + waivers_by_hand(audit_result) + open_by_hand(audit_result)
 
 
@@ -277,7 +277,7 @@ def open_by_hand(audit_result: Audit) -> Counts:
         kind = "account" if line is None else "root" if is_root else "user"
         status = "fail" if any(row["status"] == "fail" for row in rows) else "not_checked"
         severity = min((Severity(row["severity"]) for row in rows), key=severities.index)
-        counts[keyed(Tally.OPEN, account_id=account, kind=kind, status=status, severity=severity.value)] += 1
+        counts[tally_key(Tally.OPEN, account_id=account, kind=kind, status=status, severity=severity.value)] += 1
     return counts
 
 
@@ -300,9 +300,9 @@ def waivers_by_hand(audit_result: Audit) -> Counts:
         assert row["waiver"] == covering
         for waiver in matching:
             if covering is None:
-                counts[keyed(Tally.WAIVERS, waiver=waiver.id)] += 1
+                counts[tally_key(Tally.WAIVERS, waiver=waiver.id)] += 1
         if covering is not None:
-            counts[keyed(Tally.WAIVERS, waiver=covering, status=row["status"])] += 1
+            counts[tally_key(Tally.WAIVERS, waiver=covering, status=row["status"])] += 1
     return counts
 
 
@@ -321,7 +321,7 @@ def test_tallies_are_the_counts_that_python_counts(files: dict[str, str], checkl
     latest: dict[tuple[Any, ...], Any] = {}
     for row in rows_of(audit_result, "findings"):
         columns = ("control", "requirement", "account_id", "status", "reason", "waiver")
-        at = keyed(Tally.FINDINGS, **{name: row[name] for name in columns})
+        at = tally_key(Tally.FINDINGS, **{name: row[name] for name in columns})
         latest[at] = max(latest.get(at, row["as_of"]), row["as_of"])
     assert {tuple(row[name] for name in KEYS): row["latest"] for row in tallies if row["tally"] == "findings"} == latest
 

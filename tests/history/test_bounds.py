@@ -29,17 +29,19 @@ ACCOUNT = "111122223333"
 BOUNDS = ("opened_earliest", "opened_latest", "closed_earliest", "closed_latest", "open_days_min", "open_days_max")
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401
+def plain_value(value: Any) -> Any:  # noqa: ANN401
     if pd.isna(value):
         return None
     return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
 
 
 def rows_of(summary: History) -> list[dict[str, Any]]:
-    return [{str(name): plain(value) for name, value in row.items()} for row in summary.lifetimes.to_dict("records")]
+    return [
+        {str(name): plain_value(value) for name, value in row.items()} for row in summary.lifetimes.to_dict("records")
+    ]
 
 
-def holding(spans: list[Span], row: dict[str, Any]) -> list[tuple[datetime, datetime | None]]:
+def true_times(spans: list[Span], row: dict[str, Any]) -> list[tuple[datetime, datetime | None]]:
     """Return the true beginnings and ends of a failure that was open when it was first and last seen.
 
     A twin (a key made in the same second) has spans of its own, which do not fit.
@@ -64,15 +66,15 @@ def test_the_bounds_hold_the_true_instants_of_every_control(tmp_path: Path, seed
             for subject, subject_spans in spans.items()
             if (subject.control, subject.user, subject.kind) == (row["control"], row["user"].lower(), row["kind"])
             and subject.created == row["key_created"]
-            for pair in holding(subject_spans, row)
+            for pair in true_times(subject_spans, row)
         ]
         assert true, row
-        assert any(fits(row, *pair) for pair in true), (row, true)
+        assert any(within_bounds(row, *pair) for pair in true), (row, true)
         checked += 1
     assert checked > 20
 
 
-def fits(row: dict[str, Any], opened: datetime, closed: datetime | None) -> bool:
+def within_bounds(row: dict[str, Any], opened: datetime, closed: datetime | None) -> bool:
     earliest, latest = row["opened_earliest"], row["opened_latest"]
     holds = (earliest is None or earliest <= opened) and opened <= latest == row["first_seen"]
     if row["state"] != "closed":

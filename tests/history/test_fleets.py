@@ -44,7 +44,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def plain(table: pd.DataFrame) -> list[list[str]]:
+def plain_rows(table: pd.DataFrame) -> list[list[str]]:
     """Return rows as texts, in an order of their own."""
     return sorted(table.astype("str").fillna("-").to_numpy().tolist())
 
@@ -58,7 +58,7 @@ def test_batches_hold_whole_accounts_and_lose_nothing(fleet: Path, rows: int) ->
     assert len(batches) == {1: 140, 10**6: 1}.get(rows, len(batches))
     assert all(len(batch) <= max(rows, 12) for batch in batches), "an account has no more than 12 rows"
     whole = load(fleet / "store").drop(columns="report")
-    assert plain(pd.concat([batch.drop(columns="report") for batch in batches])) == plain(whole)
+    assert plain_rows(pd.concat([batch.drop(columns="report") for batch in batches])) == plain_rows(whole)
     assert log.rows == []
     assert span(fleet / "store") == (START + timedelta(days=DAYS[0]), START + timedelta(days=DAYS[-1]))
 
@@ -69,7 +69,7 @@ def test_history_is_the_same_from_the_store_and_from_reports(fleet: Path, series
     from_store = history([], SETTINGS, store=fleet / "store", series=series)
     assert len(from_store.lifetimes) > len(ACCOUNTS)
     for name in ("lifetimes", "trend", "coverage"):
-        assert plain(getattr(from_store, name)) == plain(getattr(from_reports, name)), name
+        assert plain_rows(getattr(from_store, name)) == plain_rows(getattr(from_reports, name)), name
     assert from_store.not_covered == from_reports.not_covered
     assert from_store.measures == from_reports.measures
     dates = [] if series == () else months(START, START + timedelta(days=DAYS[-1]))
@@ -77,7 +77,7 @@ def test_history_is_the_same_from_the_store_and_from_reports(fleet: Path, series
     batches = by_accounts(fleet / "store", columns=STORED_COLUMNS, log=log, rows=30)
     small = Following(SETTINGS, dates).of_users(batches, log)
     pd.testing.assert_frame_equal(small.trend, from_store.trend)
-    assert plain(small.lifetimes) == plain(from_store.lifetimes)
+    assert plain_rows(small.lifetimes) == plain_rows(from_store.lifetimes)
 
 
 def test_compare_is_the_same_from_the_store_and_from_reports(fleet: Path) -> None:
@@ -87,7 +87,7 @@ def test_compare_is_the_same_from_the_store_and_from_reports(fleet: Path) -> Non
     until = START + timedelta(days=DAYS[-1])
     from_store = compare_stored(fleet / "store", until - timedelta(days=1), until, SETTINGS)
     assert list(from_store.accounts) == list(from_reports.accounts) == ACCOUNTS
-    assert plain(from_store.events) == plain(from_reports.events)
+    assert plain_rows(from_store.events) == plain_rows(from_reports.events)
     assert {"new_failure", "regressed", "fixed"} <= set(from_store.events["event"])
 
 
@@ -119,7 +119,7 @@ def test_damage_in_a_part_is_named_once_and_other_accounts_are_followed(fleet: P
     undamaged = [
         summary.lifetimes[(summary.lifetimes["account_id"] != account).to_numpy()] for summary in (damaged, whole)
     ]
-    assert plain(undamaged[0]) == plain(undamaged[1])
+    assert plain_rows(undamaged[0]) == plain_rows(undamaged[1])
     closed = damaged.lifetimes[(damaged.lifetimes["account_id"] == account).to_numpy()]["closed_at"].dropna()
     assert (closed.dt.month != 2).all()
     path.write_bytes(b"nothing")

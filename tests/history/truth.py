@@ -54,7 +54,7 @@ def truth(life: Life) -> dict[Subject, list[Span]]:
     """Return the spans of time in which each subject failed."""
     begun: dict[Subject, datetime] = {}
     spans: dict[Subject, list[Span]] = defaultdict(list)
-    for at in sorted(turns(life)):
+    for at in sorted(turning_points(life)):
         failing = set(failures(life, at))
         for subject in begun.keys() - failing:
             spans[subject].append(Span(begun.pop(subject), at))
@@ -65,17 +65,17 @@ def truth(life: Life) -> dict[Subject, list[Span]]:
     return spans
 
 
-def turns(life: Life) -> set[datetime]:
+def turning_points(life: Life) -> set[datetime]:
     """Return every instant at which something may have come to fail, or to fail no longer."""
     instants = {life.birth}
     for timeline in life.timelines.values():
         for at, user in timeline:
-            times = {at} | (shown(user) if user is not None else set())
+            times = {at} | (shown_times(user) if user is not None else set())
             instants |= {time + limit for time in times for limit in (*LIMITS, life.expiry_days * DAY)}
     return {at for at in instants if life.birth <= at <= life.end}
 
 
-def shown(user: User) -> set[datetime]:
+def shown_times(user: User) -> set[datetime]:
     """Return the times that a report shows of a user."""
     times = (time for credential in user.credentials for time in (credential.created, credential.last_used))
     return {time for time in (user.password_changed, user.password_last_used, *times) if time is not None}

@@ -31,7 +31,7 @@ PAIRS = {
 SLACK = timedelta(seconds=60)
 
 
-def impossible(path: Path, *rows: dict[str, str]) -> list[tuple[object, ...]]:
+def impossible_times(path: Path, *rows: dict[str, str]) -> list[tuple[object, ...]]:
     _, log = read(write(path / "2026-10-31.csv", csv_of(*rows)))
     return [(row[1], row[2], row[5].split(":")[0]) for row in log.rows if row[4] == "impossible_order"]
 
@@ -43,26 +43,26 @@ def test_a_time_more_than_a_minute_before_its_bound_is_noted(
 ) -> None:
     later = pd.Timestamp("2026-01-01T00:10:00Z")
     row = user("a") | {CREATED: "N/A", bound: later.isoformat(), column: (later - pd.Timedelta(early, "s")).isoformat()}
-    issues = impossible(tmp_path, user("z"), row)
+    issues = impossible_times(tmp_path, user("z"), row)
     assert issues == ([(3, column, f"earlier than {bound}")] if early > 60 else [])
 
 
 def test_each_time_is_noted_once(tmp_path: Path) -> None:
     row = user("a", **key(rotated="2020-06-01T00:00:00Z", used="2019-01-01T00:00:00Z"))
-    assert impossible(tmp_path, row) == [
+    assert impossible_times(tmp_path, row) == [
         (2, "access_key_1_last_used_date", "earlier than access_key_1_last_rotated"),
     ]
 
 
 def test_a_password_used_before_its_last_change_is_ordinary(tmp_path: Path) -> None:
     row = user("a", **password(used="2025-01-01T00:00:00Z", changed="2026-01-01T00:00:00Z"))
-    assert impossible(tmp_path, row) == []
+    assert impossible_times(tmp_path, row) == []
 
 
 def test_the_password_of_root_may_be_older_than_its_account(tmp_path: Path) -> None:
     old = password(used="2025-01-01T00:00:00Z", changed="2009-01-01T00:00:00Z")
-    assert impossible(tmp_path, root(**old)) == []
-    assert impossible(tmp_path, user("a", **old)) == [(2, "password_last_changed", f"earlier than {CREATED}")]
+    assert impossible_times(tmp_path, root(**old)) == []
+    assert impossible_times(tmp_path, user("a", **old)) == [(2, "password_last_changed", f"earlier than {CREATED}")]
 
 
 def test_impossible_times_change_no_exit_code_and_are_shown(tmp_path: Path) -> None:
