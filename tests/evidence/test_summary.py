@@ -108,7 +108,10 @@ def written_and_opened(audit_result: Audit, folder: Path) -> EvidenceSet:
     columns = ["source", "line", "column", "value", "code", "message"]
     issues = audit_result.issues[columns].astype("object")
     rows = [tuple(row) for row in issues.where(issues.notna(), None).itertuples(index=False)]
-    outputs = put_tables(str(folder), {"tallies": audit_result.tallies})
+    tables = {"tallies": audit_result.tallies}
+    if audit_result.trend is not None:
+        tables["trend"] = audit_result.trend
+    outputs = put_tables(str(folder), tables)
     storage.put(str(folder), MANIFEST, seal(manifest("audit", audit_facts(audit_result, rows), outputs)))
     return EvidenceSet.of(str(folder), read_manifest(folder))
 
