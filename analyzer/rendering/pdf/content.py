@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -87,26 +88,36 @@ def issues(counts: Mapping[str, int]) -> Part | None:
 
 
 _MOST_INPUTS: Final = 30
+_NOT_JUDGED: Final = "not judged: "
+"""The beginning of the role of an input that was not judged; the reason follows (see `role_in_words`)."""
 
 
 def inputs(input_rows: Sequence[Mapping[str, Any]], role: Callable[[Mapping[str, Any]], str] | None = None) -> Part:
     """Return the inputs: a table of up to `_MOST_INPUTS`, otherwise how many there are and where their list is.
 
     The rows have `name`, `sha256`, and `captured_at` as a time or as its text in ISO 8601. They have `captured_from`
-    unless they come from a store. `role` returns the use of an input in words.
+    unless they come from a store. `role` returns the use of an input in words. Inputs that were not judged are only
+    counted, by their role, so that the PDF of a few accounts stays short.
     """
     facts = "the SHA-256, the capture time and the role" if role else "the SHA-256 and the capture time"
     note = (
         f"manifest.json has {facts} of each input, and the SHA-256 of each table. Its own digest is at the foot of "
         "this page."
     )
-    if len(input_rows) > _MOST_INPUTS:
+    roles = [role(row) if role else "" for row in input_rows]
+    unused = Counter(text.removeprefix(_NOT_JUDGED) for text in roles if text.startswith(_NOT_JUDGED))
+    used = [(row, text) for row, text in zip(input_rows, roles, strict=True) if not text.startswith(_NOT_JUDGED)]
+    if len(used) > _MOST_INPUTS:
         return Part("Inputs", texts=[f"{len(input_rows):,} inputs were read, too many for this list. {note}"])
     heads = ("name and SHA-256", "captured, known from", *(["role"] if role else []))
     rows: list[list[Cell]] = [
-        [(row["name"], row["sha256"]), _captured(row), *([role(row)] if role else [])] for row in input_rows
+        [(row["name"], row["sha256"]), _captured(row), *([text] if role else [])] for row, text in used
     ]
-    return Part("Inputs", heads, rows, (6, 3, *([2] if role else [])), [note], small=True, longest_word=40)
+    kinds = ", ".join(f"{count:,} ({reason})" for reason, count in unused.items())
+    notes = [*([f"Read, but not judged: {kinds}."] if unused else []), note]
+    return Part(
+        "Inputs", heads if rows else (), rows, (6, 3, *([2] if role else [])), notes, small=True, longest_word=40
+    )
 
 
 def _captured(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -236,7 +236,7 @@ def _controls(summary: Summary) -> Part:
         rows.append([check.severity.value, check.control.id, check.title, *numbers, counts["waived"]])
     heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", waivers.OF_THESE)
     texts = [f"{absence}."] if (absence := columns_absent(summary)) else []
-    return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2), texts)
+    return Part("Controls: number of checks by result", heads, rows, (0, 0, 9, 1, 2, 2, 1, 2), texts, small=True)
 
 
 def _trend(summary: Summary) -> Part:
