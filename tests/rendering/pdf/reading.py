@@ -18,6 +18,6 @@ def text_of(pdf: Path | BinaryIO) -> str:
     return re.sub(r"\s+", " ", text.replace("\N{ZERO WIDTH SPACE}", ""))
 
 
-def root_of(pdf: Path) -> Any:  # noqa: ANN401 - what stands in a PDF
-    """Return what a PDF says of itself as a whole."""
+def root_of(pdf: Path) -> Any:  # noqa: ANN401 - any value of a PDF
+    """Return the root object of a PDF: its language, tags and preferences."""
     return PdfReader(pdf).root_object

@@ -1,4 +1,4 @@
-"""What tests of pictures share: drawn figures, and what stands in them."""
+"""What tests of pictures share: drawn figures, and the texts and bars in them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ expires = 2026-12-31
 
 
 SOME_FRAMEWORKS = ("cis-1.2", "cis-7.0", "security-hub", "pci-dss-4.0.1", "nist-800-53r5", "gdpr")
-"""Of all there are, those that differ in what is drawn."""
+"""The frameworks whose pictures differ from each other."""
 PLANS = ("all", "policy", "lone", "root's", *SOME_FRAMEWORKS)
 
 

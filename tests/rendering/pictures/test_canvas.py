@@ -58,12 +58,12 @@ TITLE = "Access of people who have left, or moved on, is taken away"
         (0.01, 1, "", "Access\N{HORIZONTAL ELLIPSIS}"),
     ],
 )
-def test_a_text_that_would_not_fit_loses_words_at_its_end(width: float, most: int, ending: str, said: str) -> None:
+def test_a_text_that_would_not_fit_loses_words_at_its_end(width: float, most: int, ending: str, shortened: str) -> None:
     with canvas.own_style():
         figure = canvas.titled("Title", "subtitle")
         text = figure.text(0, 0.5, TITLE, fontsize=9)
         canvas.break_lines(figure, text, width, most, ending)
-        assert text.get_text() == said
+        assert text.get_text() == shortened
         assert width == 0.01 or canvas.widest(figure, [text]) <= width
 
 
@@ -138,9 +138,9 @@ def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
         check=False,
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
-    here = became(render.write(result, tmp_path / "here"))
-    there = {path.stem: path.read_bytes() for path in (tmp_path / "there/charts").iterdir()}
-    assert there == {name: data for name, data in here.items() if isinstance(data, bytes)} != {}
+    here_files = became(render.write(result, tmp_path / "here"))
+    there_files = {path.stem: path.read_bytes() for path in (tmp_path / "there/charts").iterdir()}
+    assert there_files == {name: data for name, data in here_files.items() if isinstance(data, bytes)} != {}
 
 
 def test_the_log_is_as_loud_afterwards_as_before() -> None:

@@ -31,7 +31,7 @@ YELLOW = rgb_to_hls(*to_rgb(UNSURE))[0]
 NEAR = 25 / 360
 """How far a hue is from that yellow at least, if it is no other yellow."""
 GREY = 0.15
-"""The saturation below which a colour has no hue that one sees."""
+"""The saturation below which a colour has no visible hue."""
 SOURCES = sorted(Path(pictures.__file__).parent.rglob("*.py"))
 
 

@@ -1,4 +1,4 @@
-"""Panels that are compared share one scale, and bars stand on a scale whose numbers one sees."""
+"""Panels that are compared share one scale, and the scale of bars has visible numbers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def assert_numbered(axis: Axis, most: float) -> None:
-    """A scale has several numbers, each where it belongs, at least one of them beyond half of what stands on it."""
+    """A scale has several numbers, each at its tick, and at least one beyond half of the largest value."""
     ticks, labels = axis.get_ticklocs().tolist(), axis.get_ticklabels()
-    assert [label.get_text() for label in labels] == [f"{abs(place):,.0f}" for place in ticks]
+    assert [label.get_text() for label in labels] == [f"{abs(tick):,.0f}" for tick in ticks]
     assert all(label.get_visible() for label in labels)
     assert 0 in ticks
     assert most / 2 < max(ticks)

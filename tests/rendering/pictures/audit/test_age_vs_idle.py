@@ -30,17 +30,17 @@ def test_every_key_of_known_age_and_use_is_drawn(sized: Callable[[int], Audit], 
     figure = age_vs_idle.draw(result)
     judged = result.credentials[result.credentials["outcome"].isin([Outcome.PASS, Outcome.FAIL])]
     keys = judged[(judged["kind"] == Kind.ACCESS_KEY) & judged["idle_days"].notna() & judged["age_days"].notna()]
-    points = [one for one in figure.axes[0].collections if isinstance(one, PathCollection)]
-    cells = [one for one in figure.axes[0].collections if isinstance(one, QuadMesh)]
+    points = [collection for collection in figure.axes[0].collections if isinstance(collection, PathCollection)]
+    cells = [collection for collection in figure.axes[0].collections if isinstance(collection, QuadMesh)]
     assert bool(cells) == (users > 2_000)
     if not cells:
-        assert sum(len(np.asarray(one.get_offsets())) for one in points) == len(keys)
+        assert sum(len(np.asarray(collection.get_offsets())) for collection in points) == len(keys)
     else:
         assert np.ma.asarray(cells[0].get_array()).sum() == len(keys)
     never = (keys["last_used_state"] != "value").sum()
     assert title(result, "age_vs_idle").startswith(f"{never:,} of ")
-    told = [
-        int(found.replace(",", ""))
-        for found in re.findall(r"^([\d,]+) (?:never )?used", "\n".join(texts(figure)), re.MULTILINE)
+    counts = [
+        int(number.replace(",", ""))
+        for number in re.findall(r"^([\d,]+) (?:never )?used", "\n".join(texts(figure)), re.MULTILINE)
     ]
-    assert sum(told) == len(keys)
+    assert sum(counts) == len(keys)

@@ -1,4 +1,4 @@
-"""What holds of every picture of an audit."""
+"""What is true of every picture of an audit."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_without_any_finding_there_is_no_picture(planned: Callable[..., Audit], 
         assert why_not(render.AUDIT[name], result) == "These reports have no IAM user."
 
 
-def test_where_all_passes_only_what_shows_passes_is_made(audit_of: Callable[..., Audit]) -> None:
+def test_only_pictures_of_passes_are_drawn_where_all_passes(audit_of: Callable[..., Audit]) -> None:
     passing = user("a", **password(changed="2026-10-30T00:00:00Z", used="2026-10-31T00:00:00Z"), mfa_active="true")
     result = audit_of([passing], checklist=make_checklist(controls=["unused-credentials", "console-mfa"]))
     assert shown(result) == ["idle_days", "status", "matrix"]
@@ -117,14 +117,14 @@ def test_where_all_passes_only_what_shows_passes_is_made(audit_of: Callable[...,
     assert why_not(age_vs_idle.draw, result) == "No IAM user in the judged reports has an active access key."
 
 
-def test_what_no_picture_can_show_is_said(audit_of: Callable[..., Audit]) -> None:
+def test_the_reason_for_a_missing_picture_is_given(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **key(rotated="2020-01-01T00:00:00Z", used=""))])
     assert why_not(idle_days.draw, result) == "No active password or access key has a known idle time."
     assert why_not(accounts.draw, result) == "No credential fails in any account; 1 check not checked."
     assert why_not(age_vs_idle.draw, result) == ("No active access key has both a known age and a known idle time.")
 
 
-def test_one_is_singular_and_fails(audit_of: Callable[..., Audit]) -> None:
+def test_a_single_credential_that_fails_is_in_the_singular(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **OLD_KEY)])
     assert title(result, "idle_days") == "1 of 1 active credential idle for 45 days or more"
     assert title(result, "status") == "1 of 1 active credential fails"
@@ -134,7 +134,7 @@ def test_one_is_singular_and_fails(audit_of: Callable[..., Audit]) -> None:
     assert {"1 access key", "0 passwords"} <= set(texts(status.draw(result)))
 
 
-def test_none_of_one_fails(audit_of: Callable[..., Audit]) -> None:
+def test_a_single_credential_that_passes_is_in_the_singular(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **password(changed="2026-10-30T00:00:00Z", used="2026-10-31T00:00:00Z"))])
     assert title(result, "status") == "0 of 1 active credential fails"
     assert why_not(accounts.draw, result) == "No credential fails in any account."
@@ -154,9 +154,9 @@ def test_root_is_called_excluded_only_where_it_is(
 ) -> None:
     result = audit_of(ODD, checklist=make_checklist(controls=controls))
     for name in shown(result):
-        # Of idle time, root has none that counts, whatever else is judged.
-        told = excluded or name in {"idle_days", "age_vs_idle"}
-        assert ("root excluded" in subtitle(result, name)) == told
+        # Pictures of idle time leave root out, whatever else is judged.
+        expected = excluded or name in {"idle_days", "age_vs_idle"}
+        assert ("root excluded" in subtitle(result, name)) == expected
 
 
 @pytest.mark.parametrize("benchmark", SOME_FRAMEWORKS)
@@ -168,7 +168,7 @@ def test_the_benchmark_is_named(planned: Callable[..., Audit], benchmark: str) -
     assert "Benchmark" not in subtitle(planned("all", ODD), "status")
 
 
-def test_what_fails_only_where_excepted_is_said(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_pictures_say_which_controls_fail_only_where_waived(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     checklist = make_checklist(
         policy=policy_in(tmp_path), controls=["mfa-every-user", "root-hardware-mfa", "console-mfa"]
     )
@@ -183,7 +183,9 @@ def test_what_fails_only_where_excepted_is_said(audit_of: Callable[..., Audit], 
     ]
 
 
-def test_exceptions_are_told_where_no_picture_tells_them_apart(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_pictures_that_do_not_show_waived_checks_apart_count_them(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
     checklist = make_checklist(controls=["unused-credentials"], policy=policy_in(tmp_path))
     result = audit_of([user("7", **OLD_KEY), user("a", **OLD_KEY)], checklist=checklist)
     for name in ("idle_days", "status"):

@@ -1,4 +1,4 @@
-"""Days long before all others are left out of axes of time, and pictures say so."""
+"""Axes of time leave out days long before all others, and pictures say so."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ DAYS = st.one_of(
 
 
 @given(DAYS, st.integers(-30_000, 30_000))
-def test_what_is_left_out_lies_long_before_and_is_little(days: list[int], later: int) -> None:
-    kept = without_stragglers(np.array(days, dtype=np.int64)).tolist()
-    left_out = days[: len(days) - len(kept)]
-    assert left_out + kept == days
+def test_the_days_left_out_are_few_and_long_before_the_others(days: list[int], later: int) -> None:
+    shown_days = without_stragglers(np.array(days, dtype=np.int64)).tolist()
+    left_out = days[: len(days) - len(shown_days)]
+    assert left_out + shown_days == days
     if left_out:
-        assert kept[0] - left_out[-1] > 2 * (kept[-1] - kept[0])
-        assert len(kept) >= 5 * len(left_out)
+        assert shown_days[0] - left_out[-1] > 2 * (shown_days[-1] - shown_days[0])
+        assert len(shown_days) >= 5 * len(left_out)
     elif len(days) > 5:
         assert days[1] - days[0] <= 2 * (days[-1] - days[1]), "one lonely day would leave most of the axis empty"
     moved = without_stragglers(np.array(days, dtype=np.int64) + later)
-    assert moved.tolist() == [day + later for day in kept]
+    assert moved.tolist() == [day + later for day in shown_days]
 
 
 @given(st.integers(1, 400), st.integers(2, 60), st.integers(1, 2))
@@ -56,12 +56,12 @@ def test_an_old_report_is_left_out_and_an_even_series_is_whole(step: int, count:
     series = np.arange(count) * step
     assert without_stragglers(series).tolist() == series.tolist()
     before = np.arange(-old, 0) * step - 2 * count * step
-    kept = without_stragglers(np.concatenate([before, series]))
-    assert len(kept) == count + (0 if count >= 5 * old else old)
+    shown_days = without_stragglers(np.concatenate([before, series]))
+    assert len(shown_days) == count + (0 if count >= 5 * old else old)
 
 
 @pytest.mark.parametrize("name", ["open_over_time", "opened_closed", "accounts_over_time"])
-def test_old_reports_are_not_shown_and_that_is_said(name: str) -> None:
+def test_old_reports_are_not_shown_and_the_picture_says_so(name: str) -> None:
     history = world_and_history("long ago")[1]
     assert Coverage(history).days.tolist() == [number(day) for day in LONG_AGO[2:]]
     figure = drawn(history, name)
@@ -77,20 +77,20 @@ def test_one_old_report_has_its_date() -> None:
     )
 
 
-def test_all_that_opened_and_closed_is_shown_or_counted() -> None:
+def test_every_opened_and_closed_failure_is_shown_or_counted() -> None:
     history = world_and_history("long ago")[1]
     figure = drawn(history, "opened_closed")
-    said = re.search(r"They show ([\d,]+) opened, ([\d,]+) closed, ([\d,]+) lost to follow-up\.", all_of(figure))
-    assert said
+    note = re.search(r"They show ([\d,]+) opened, ([\d,]+) closed, ([\d,]+) lost to follow-up\.", all_of(figure))
+    assert note
     new = history.lifetimes[~history.lifetimes["censored_left"].astype(bool)]
     states = history.lifetimes["state"].astype("str")
-    assert sum(bars(figure, "opened")) + int(said[1]) == len(new)
-    assert -sum(bars(figure, "closed")) + int(said[2]) == (states == "closed").sum()
-    assert int(said[2]) > 0
+    assert sum(bars(figure, "opened")) + int(note[1]) == len(new)
+    assert -sum(bars(figure, "closed")) + int(note[2]) == (states == "closed").sum()
+    assert int(note[2]) > 0
     assert title(history, "opened_closed").startswith(f"{sum(bars(figure, 'opened')):.0f} failures opened")
 
 
-def test_titles_and_cells_are_of_what_is_shown() -> None:
+def test_titles_and_cells_are_about_the_shown_days() -> None:
     truth, history = world_and_history("long ago")
     first, last = LONG_AGO[2], LONG_AGO[-1]
     assert title(history, "open_over_time") == (

@@ -1,4 +1,4 @@
-"""What holds of every picture of a history."""
+"""What is true of every picture of a history."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def test_every_text_is_readable(name: str, world: str) -> None:
 def test_large_numbers_have_smaller_letters(name: str) -> None:
     history = world_and_history("many")[1]
     times = 40
-    trend = history.trend.assign(**{one: history.trend[one] * times for one in ("open", "opened", "closed", "lost")})
+    trend = history.trend.assign(
+        **{measure: history.trend[measure] * times for measure in ("open", "opened", "closed", "lost")}
+    )
     lifetimes = pd.concat([history.lifetimes] * times, ignore_index=True)
     assert_readable(drawn(replace(history, trend=trend, lifetimes=lifetimes), name))
 
@@ -74,7 +76,7 @@ def test_without_snapshots_there_is_no_picture(name: str) -> None:
     assert why_not(render.HISTORY[name], world_and_history("nothing")[1]) == "There are no snapshots."
 
 
-def test_of_one_day_there_is_no_picture() -> None:
+def test_snapshots_of_a_single_day_give_no_picture() -> None:
     for world, day in (("one date", 0), ("one date of many", 5)):
         history = world_and_history(world)[1]
         for name in ("open_over_time", "accounts_over_time"):
@@ -92,7 +94,7 @@ def test_without_failures_only_accounts_are_shown() -> None:
     assert title(history, "accounts_over_time") == f"No failure is open in account {ACCOUNT}"
 
 
-def test_one_is_singular() -> None:
+def test_a_single_failure_is_in_the_singular() -> None:
     history = world_and_history("one")[1]
     assert title(history, "open_over_time") == f"0 failures open on {iso(3)}, 0 on {iso(0)}"
     assert title(history, "opened_closed") == "1 failure opened, 1 closed: no net change"
@@ -110,7 +112,7 @@ def test_one_is_singular() -> None:
 
 
 @pytest.mark.parametrize("name", render.HISTORY)
-def test_the_line_below_the_title_says_of_what(name: str) -> None:
+def test_the_subtitle_names_snapshots_accounts_and_controls(name: str) -> None:
     below = drawn(world_and_history("many")[1], name).texts[1].get_text()
     assert below == f"9,423 snapshots, {iso(0)} to {iso(199)} · 60 accounts"
     below = (
@@ -122,7 +124,7 @@ def test_the_line_below_the_title_says_of_what(name: str) -> None:
     assert below.endswith(" · root excluded")
 
 
-def test_reference_dates_without_a_snapshot_are_told() -> None:
+def test_reference_dates_without_a_snapshot_are_counted() -> None:
     pairs = (("2024-11-30", "a"), ("2024-12-31", "a"), ("2024-11-30", "b"))
     history = replace(world_and_history("a dozen")[1], not_covered=pairs)
     for name in ("open_over_time", "accounts_over_time"):
@@ -141,6 +143,6 @@ def test_equal_bytes_whatever_the_readers_settings(world: str, tmp_path: Path) -
         assert dict(mpl.rcParams) == before
     assert list(became(first)) == list(render.HISTORY)
     assert became(first) == became(second)
-    for one in (tmp_path / "a").rglob("*.png"):
-        assert imread(one).shape[:2] == (896, 1600)
-        assert b"Software" not in one.read_bytes()
+    for path in (tmp_path / "a").rglob("*.png"):
+        assert imread(path).shape[:2] == (896, 1600)
+        assert b"Software" not in path.read_bytes()

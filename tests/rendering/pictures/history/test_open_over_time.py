@@ -37,16 +37,16 @@ MANY = make_checklist()
 
 
 def areas(axes: Axes) -> dict[str, PolyCollection]:
-    found = [one for one in axes.collections if isinstance(one, PolyCollection)]
-    return {str(one.get_label()): one for one in found}
+    collections = [collection for collection in axes.collections if isinstance(collection, PolyCollection)]
+    return {str(collection.get_label()): collection for collection in collections}
 
 
 def height(area: PolyCollection, x: float) -> float:
     """How high an area is at `x`."""
     corners = np.concatenate([np.asarray(path.vertices) for path in area.get_paths()])
-    one, other = corners[:-1], corners[1:]
-    crossed = (one[:, 0] - x) * (other[:, 0] - x) < 0
-    levels = one[crossed, 1]
+    starts, ends = corners[:-1], corners[1:]
+    crossed = (starts[:, 0] - x) * (ends[:, 0] - x) < 0
+    levels = starts[crossed, 1]
     return float(levels.max() - levels.min())
 
 
@@ -65,20 +65,22 @@ def test_areas_are_the_open_failures_by_control(world: str) -> None:
     truth, history = world_and_history(world)
     figure = drawn(history, "open_over_time")
     shown = areas(figure.axes[0])
-    named = [label for label in shown if label in ALL]
+    control_labels = [label for label in shown if label in ALL]
     sums = history.trend.groupby("control", observed=True)["open"].sum()
     largest = sorted(sums[sums > 0].index, key=lambda name: (-sums[name], name))
-    assert sorted(named) == sorted(largest[:7])
-    rest = [label for label in shown if label not in ALL]
-    assert rest == ([f"{len(largest) - 7} further controls"] if len(largest) > 7 else [])
+    assert sorted(control_labels) == sorted(largest[:7])
+    sum_labels = [label for label in shown if label not in ALL]
+    assert sum_labels == ([f"{len(largest) - 7} further controls"] if len(largest) > 7 else [])
     every = dates_of(truth)
     for day in [every[0], *every[:: 1 + len(every) // 8], every[-1]]:
         counts = {name: truth.open_on(day, control=name) for name in largest}
-        assert {name: height(shown[name], number(day) + 0.5) for name in named} == {n: counts[n] for n in named}
-        for label in rest:
+        assert {name: height(shown[name], number(day) + 0.5) for name in control_labels} == {
+            n: counts[n] for n in control_labels
+        }
+        for label in sum_labels:
             assert height(shown[label], number(day) + 0.5) == sum(counts[name] for name in largest[7:])
     # Beside each area stands how high it is at the end.
-    last = {name: truth.open_on(every[-1], control=name) for name in named}
+    last = {name: truth.open_on(every[-1], control=name) for name in control_labels}
     assert {f"{name}  {count:,}" for name, count in last.items()} <= set(texts(figure))
     assert title(history, "open_over_time").startswith(
         f"{truth.open_on(every[-1]):,} failures open on {iso(every[-1])}"
@@ -96,10 +98,10 @@ def test_accounts_seen_and_missing_are_shown_below() -> None:
     figure = drawn(history, "open_over_time")
     below = areas(figure.axes[1])
     for day in range(31):
-        seen = sum(days[0] <= day for days in truth.days.values())
+        account_count = sum(days[0] <= day for days in truth.days.values())
         missing = sum(is_missing(days, day, 30) for days in truth.days.values())
         present = height(below["seen"], number(day) + 0.5)
-        assert present == seen - missing
+        assert present == account_count - missing
         if missing:
             assert height(below["missing"], number(day) + 0.5) == missing
     assert "Hatched: snapshots of some accounts are missing" in all_of(figure)
@@ -121,18 +123,18 @@ def test_days_without_snapshots_are_hatched() -> None:
 def test_a_control_keeps_its_colour_from_run_to_run() -> None:
     assert set(COLORS) == {*BY_ID, "passwords", "access keys"}
     assert len({COLORS[name] for name in ALL}) == len(ALL)
-    few = history_of(
+    first = history_of(
         World({ACCOUNT: [0, 1]}, [Subject(ACCOUNT, "FF", ALL[3])] * 9 + [Subject(ACCOUNT, "PF", ALL[0])]), MANY
     )
-    other = history_of(
+    second = history_of(
         World({ACCOUNT: [0, 1]}, [Subject(ACCOUNT, "FF", ALL[0])] * 9 + [Subject(ACCOUNT, "PF", ALL[3])]), MANY
     )
     colours = [
         {
             name: to_hex(tuple(np.asarray(area.get_facecolor())[0].tolist()))
-            for name, area in areas(drawn(one, "open_over_time").axes[0]).items()
+            for name, area in areas(drawn(history, "open_over_time").axes[0]).items()
         }
-        for one in (few, other)
+        for history in (first, second)
     ]
     assert colours[0] == colours[1] == {name: COLORS[name].lower() for name in (ALL[0], ALL[3])}
 

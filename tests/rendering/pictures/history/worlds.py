@@ -59,12 +59,12 @@ class World:
         ]
         return verdicts[-1:] == ["F"]
 
-    def open_on(self, day: int, **of: str | None) -> int:
+    def open_on(self, day: int, **attributes: str | None) -> int:
         """Count the failures at the end of `day`."""
         return sum(
             self.failing(subject, day)
             for subject in self.subjects
-            if all(getattr(subject, key) == of[key] for key in of)
+            if all(getattr(subject, key) == value for key, value in attributes.items())
         )
 
 
@@ -178,7 +178,7 @@ def frame(rows: list[dict[str, Any]], schema: pa.Schema) -> pd.DataFrame:
     return to_pandas(pa.Table.from_pylist(rows, schema=plain).cast(schema))
 
 
-def history_of(world: World, checklist: Checklist | None = None, **more: Any) -> History:  # noqa: ANN401
+def history_of(world: World, checklist: Checklist | None = None, **fields: Any) -> History:  # noqa: ANN401
     checklist = checklist or unused()
     rows = [row for number in range(len(world.subjects)) for row in lifetimes_of(world, number)]
     return History(
@@ -188,7 +188,7 @@ def history_of(world: World, checklist: Checklist | None = None, **more: Any) ->
         trend=frame(trend_of(world, rows, [check.control.id for check in checklist.checks]), TREND),
         coverage=frame(coverage_of(world), COVERAGE),
         issues=pd.DataFrame(),
-        **more,
+        **fields,
     )
 
 
@@ -289,10 +289,12 @@ def title(history: History, name: str) -> str:
 
 
 def drew(name: str) -> list[str]:
-    """The worlds of which a picture is made: it has something to show."""
-    few = {"nothing", "one date", "one date of many"} | ({"no failure"} if name != "accounts_over_time" else set())
+    """The worlds whose picture is made, because it has something to show."""
+    without_days = {"nothing", "one date", "one date of many"} | (
+        {"no failure"} if name != "accounts_over_time" else set()
+    )
     never_closed = {"one open", "two dates of many", "a dozen", "unknown"} if name == "survival" else set()
-    return [world for world in WORLDS if world not in few | never_closed]
+    return [world for world in WORLDS if world not in without_days | never_closed]
 
 
 def all_of(figure: Figure) -> str:
