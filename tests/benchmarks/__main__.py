@@ -50,8 +50,8 @@ def _audit(folder: Path, runs: int, accounts: int, users: int) -> str:
     out.mkdir(exist_ok=True)
     judge = _judge(reports, *UNUSED)
 
-    def run(module: ModuleType, to: str, *options: str) -> list[str]:
-        return [sys.executable, "-m", module.__name__, str(reports), str(out / to), *options]
+    def run(module: ModuleType, folder_name: str, *options: str) -> list[str]:
+        return [sys.executable, "-m", module.__name__, str(reports), str(out / folder_name), *options]
 
     findings = {
         "credreport": [*judge, "--tables", "findings", "-o", str(out / "credreport")],
@@ -75,7 +75,7 @@ def _audit(folder: Path, runs: int, accounts: int, users: int) -> str:
         _same_table(name, out / "credreport-all", out / "Polars-all")
     size = sum(path.stat().st_size for path in reports.rglob("*.csv"))
     title = f"{accounts:,} reports of {users:,} users ({size / 1e6:,.0f} MB of CSV) have {rows.pop():,} findings.\n\n"
-    parts = [table({name: measures[name] for name in of}, next(iter(of))) for of in (findings | floor, tables)]
+    parts = [table({name: measures[name] for name in group}, next(iter(group))) for group in (findings | floor, tables)]
     return title + "\n".join(parts)
 
 
@@ -213,8 +213,15 @@ def workbook(folder: Path, runs: int, rows: int = ROWS_OF_WORKBOOK) -> str:
             findings
         )
     commands = {
-        f"{who}, {rows:,} findings": [sys.executable, "-m", books.__name__, who, str(findings), str(folder / who)]
-        for who in ("credreport", "pandas")
+        f"{program}, {rows:,} findings": [
+            sys.executable,
+            "-m",
+            books.__name__,
+            program,
+            str(findings),
+            str(folder / program),
+        ]
+        for program in ("credreport", "pandas")
     }
     return table(in_turn(commands, Path.cwd(), runs), next(iter(commands)))
 

@@ -75,7 +75,7 @@ def test_a_failure_is_new_when_its_waiver_has_expired(tmp_path: Path) -> None:
     assert "Waivers to review" in output
 
 
-def test_what_fails_is_exit_code_2_and_keeps_the_night_before(tmp_path: Path) -> None:
+def test_a_failed_run_exits_2_and_keeps_the_set_of_the_night_before(tmp_path: Path) -> None:
     assert night(tmp_path, tmp_path / "no-such-folder")[0] == 2
     (tmp_path / "accounts.csv").write_text(ACCOUNTS)
     night(tmp_path, SAMPLES / "2026-09-30")

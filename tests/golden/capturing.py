@@ -1,4 +1,4 @@
-"""Runs of the program, each taken apart into entries: canonical texts of all that it told and wrote.
+"""Runs of the program, each taken apart into entries: canonical texts of all that it printed and wrote.
 
 The commands run in this process, in a folder of their own, so that all names are relative. An entry is small enough to
 say what changed: one table, one sheet, one file. Left out is what may differ without a difference: versions of
@@ -43,8 +43,8 @@ Entries = dict[str, str]
 class Step(NamedTuple):
     """One command of a run: `keeps` is the folder that it fills, which is looked at afterwards.
 
-    It is told twice what to do, the second time with `--json`, unless it is said `once`: of what it does the second
-    time would be another answer.
+    It runs twice, the second time with `--json`, unless `once` is set: a second run of such a command would give
+    another answer.
     """
 
     label: str
@@ -77,11 +77,11 @@ def _following(old: str, new: str, reports: str) -> list[Step]:
     ]
 
 
-def _storing(reports: str, more: str) -> list[Step]:
-    """Return how reports are kept in a store and taken from there; some are there already when the rest comes."""
+def _storing(reports: str, first_reports: str) -> list[Step]:
+    """Return how reports are kept in a store and read from it; some are in it already when the others are added."""
     stored = ["--store", "kept", "-o", OUT, "--format", "parquet,excel"]
     return [
-        Step("ingest", ["ingest", more, "--store", "kept"], once=True),
+        Step("ingest", ["ingest", first_reports, "--store", "kept"], once=True),
         Step("ingest the rest", ["ingest", reports, "--store", "kept"], "kept", once=True),
         Step("ingest again", ["ingest", reports, "--store", "kept"], "kept"),
         Step("store", ["store", "kept"]),
@@ -217,7 +217,7 @@ def _entries_of(step: Step) -> Iterator[tuple[str, str]]:
 
 
 def _run(args: Sequence[str]) -> tuple[str, int]:
-    """Return what a command says, and its exit code; an error as the program would say it."""
+    """Return what a command prints, and its exit code; an error is printed as the program prints it."""
     out, err = io.StringIO(), io.StringIO()
     with mock.patch.dict(os.environ, PLAIN), redirect_stdout(out), redirect_stderr(err):
         for name in _TELLTALE:

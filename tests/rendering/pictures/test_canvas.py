@@ -49,7 +49,7 @@ TITLE = "Access of people who have left, or moved on, is taken away"
 
 
 @pytest.mark.parametrize(
-    ("width", "most", "ending", "said"),
+    ("width", "most", "ending", "shortened"),
     [
         (1.0, 1, "", TITLE),
         (0.2, 1, "", "Access of people who have\N{HORIZONTAL ELLIPSIS}"),

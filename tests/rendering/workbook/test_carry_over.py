@@ -92,7 +92,7 @@ def test_a_workbook_from_elsewhere_does_not_unblock_the_run(folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--carry-over", "2026-10-31.csv"], "--carry-over: 2026-10-31.csv is not a workbook"),
         (["--carry-over", "none.xlsx"], "--carry-over: cannot read none.xlsx"),

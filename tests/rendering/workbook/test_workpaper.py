@@ -233,7 +233,7 @@ def test_every_mark_is_kept_once_and_beside_no_other_failure(
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda path: path.write_bytes(b"user,arn\n"), "is not a workbook"),
         (lambda path: path.exists(), "cannot read"),
