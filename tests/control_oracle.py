@@ -465,12 +465,12 @@ def root_statuses(row: Row, as_of: datetime, limits: Parameters) -> list[tuple[s
 
 def root_has_key(row: Row, as_of: datetime, limits: Limits) -> bool | None:
     """Tell whether root has an active key, or any key if the inactive ones count."""
-    has: list[bool | None] = []
+    has_key: list[bool | None] = []
     for key in KEYS:
-        has.append(active_then(row, key, as_of))
+        has_key.append(active_then(row, key, as_of))
         if limits["inactive_keys_count"]:
-            has.append(key_there(row, key, as_of))
-    return kleene_or(*has)
+            has_key.append(key_there(row, key, as_of))
+    return kleene_or(*has_key)
 
 
 def root_has_anything(row: Row, as_of: datetime) -> bool | None:

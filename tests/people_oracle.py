@@ -124,5 +124,5 @@ def verdict(
         return "pass", f"its user leaves on {row.last_day}"
     words = {None: "not known whether it was used after that", False: "not used after that"}
     used = used_after(credential, row, captured)
-    how = f"used after that, last on {credential.used:%Y-%m-%d}" if used else words[used]
-    return "fail", f"its user left on {row.last_day}; {how}"
+    use = f"used after that, last on {credential.used:%Y-%m-%d}" if used else words[used]
+    return "fail", f"its user left on {row.last_day}; {use}"

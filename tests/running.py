@@ -1,4 +1,4 @@
-"""The one place through which tests run an audit: in one go, in batches, or on an engine.
+"""The module through which tests run an audit: in one go, in batches, or on an engine.
 
 Whatever the modules behind it are called, tests ask for an audit here, and annotate with the types named here.
 """

@@ -52,10 +52,10 @@ ROWS = st.lists(
     min_size=1,
     max_size=7,
 )
-HELD = st.tuples(st.sampled_from(["true", "false"]), st.sampled_from(list(USES)), st.booleans())
+CREDENTIALS = st.tuples(st.sampled_from(["true", "false"]), st.sampled_from(list(USES)), st.booleans())
 USERS = st.dictionaries(
     st.sampled_from(["111122223333", "444455556666"]),
-    st.dictionaries(st.sampled_from(NAMES), HELD, min_size=1),
+    st.dictionaries(st.sampled_from(NAMES), CREDENTIALS, min_size=1),
     min_size=1,
 )
 
@@ -70,19 +70,19 @@ def of_rows(rows: Sequence[tuple[str, str, date]]) -> tuple[bytes, list[Row]]:
 
 def of_users(users: dict[str, dict[str, tuple[str, str, bool]]]) -> tuple[dict[str, str], list[User]]:
     """Return the report of each account, and its users as the oracle has them."""
-    reports, found = {}, []
+    reports, oracle_users = {}, []
     for account, names in users.items():
         rows = [root(account)]
         for name, (active, used, has_certificate) in names.items():
             cells = key(active=active, rotated=MADE, used=used)
-            held = [Credential("access_key_1", active == "true", USES[used])]
+            credentials = [Credential("access_key_1", active == "true", USES[used])]
             if has_certificate:
                 cells |= {"cert_1_active": "true", "cert_1_last_rotated": MADE}
-                held.append(Credential("cert_1", is_active=True, used="unknown"))
+                credentials.append(Credential("cert_1", is_active=True, used="unknown"))
             rows.append(user(name, account=account, **cells))
-            found.append(User(account, name, tuple(held)))
+            oracle_users.append(User(account, name, tuple(credentials)))
         reports[account] = csv_of(*rows)
-    return reports, found
+    return reports, oracle_users
 
 
 @given(USERS, ROWS, st.sampled_from(list(CAPTURED)), st.sampled_from([None, *DAYS]), st.integers(-1, 1))
@@ -129,10 +129,12 @@ def test_the_oracle_says_the_same(
     assert {
         (row["account_id"], row["user"], row["credential"]): (row["status"], row["message"]) for row in findings
     } == {
-        (one.account, one.name, held.slot): verdict(one, held, everybody, leaving, instant, CAPTURED[captured])
-        for one in everybody
-        for held in one.credentials
-        if held.is_active
+        (member.account, member.name, credential.slot): verdict(
+            member, credential, everybody, leaving, instant, CAPTURED[captured]
+        )
+        for member in everybody
+        for credential in member.credentials
+        if credential.is_active
     }
     for row in findings:
         ahead = row["status"] == "pass" and row["reason"] == "leaves_later"
@@ -144,33 +146,37 @@ def test_the_oracle_says_the_same(
 
 
 def assert_pairs(table: list[dict[str, Any]], expected: set[tuple[Any, ...]]) -> None:
-    found = [(row["line"], row["account_id"], row["iam_user"], row["status"]) for row in table]
-    assert len(found) == len(set(found))
-    assert set(found) == expected
+    keys = [(row["line"], row["account_id"], row["iam_user"], row["status"]) for row in table]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == expected
     last = (1 << 31, "~", "~")
-    order = [tuple(end if one is None else one for one, end in zip(row, last, strict=False)) for row in found]
+    order = [tuple(end if value is None else value for value, end in zip(row, last, strict=False)) for row in keys]
     assert order == sorted(order)
 
 
 def assert_uses(
     table: list[dict[str, Any]], rows: list[Row], everybody: list[User], as_of: datetime, captured: datetime
 ) -> None:
-    """Hold what the table says of active credentials against the oracle."""
+    """Compare the active credentials of the table with those of the oracle."""
     of_line = {row.line: row for row in rows}
     for row in table:
-        one = of_line[row["line"]]
-        assert (row["user"] or "", row["email"] or "", row["last_day"]) == (one.user, one.email, one.last_day)
+        leaver = of_line[row["line"]]
+        assert (row["user"] or "", row["email"] or "", row["last_day"]) == (leaver.user, leaver.email, leaver.last_day)
         if row["status"] == "no_user":
             assert row["active_credentials"] is row["has_left"] is row["used_after"] is row["source"] is None
             continue
-        (mine,) = (who for who in everybody if (who.account, who.name) == (row["account_id"], row["iam_user"]))
-        active = [held for held in mine.credentials if held.is_active]
+        (iam_user,) = (
+            candidate
+            for candidate in everybody
+            if (candidate.account, candidate.name) == (row["account_id"], row["iam_user"])
+        )
+        active = [credential for credential in iam_user.credentials if credential.is_active]
         assert row["active_credentials"] == len(active)
         assert row["last_used"] == max((h.used for h in active if isinstance(h.used, datetime)), default=None)
-        assert row["has_left"] == (left_at(one) <= as_of)
-        each = [used_after(held, one, captured) for held in active]
-        known = None if not each or None in each else False
-        assert row["used_after"] is (True if True in each else known)
+        assert row["has_left"] == (left_at(leaver) <= as_of)
+        each = [used_after(credential, leaver, captured) for credential in active]
+        without_use = None if not each or None in each else False
+        assert row["used_after"] is (True if True in each else without_use)
 
 
 LEAVERS = """\
@@ -211,33 +217,33 @@ def audit(folder: Path, *options: str) -> Any:  # noqa: ANN401 - what ran
     return run("audit", "in", "-o", "out", "--leavers", "leavers.csv", *options, cwd=folder)
 
 
-SAID = (
+LEAVERS_IN_WORDS = (
     "3 active credentials of 2 users who left; 1 was used after the last day; 1 not checked; 4 users match a row of "
     "leavers.csv; 2 unclear pairs of row and user; 1 row without a user (leavers.parquet, sheet Leavers)."
 )
-SAID_OF_PEOPLE = "3 users are not in people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
+PEOPLE_IN_WORDS = "3 users are not in people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
 
 
-def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
+def test_the_screen_names_who_left_and_who_is_in_no_list(folder: Path) -> None:
     done = audit(folder, "--people", "people.csv", "--control", "leaver-credentials", "--format", "parquet")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert SAID in lines
-    assert SAID_OF_PEOPLE in lines
-    assert lines[lines.index(SAID_OF_PEOPLE) + 1] == (
+    assert LEAVERS_IN_WORDS in lines
+    assert PEOPLE_IN_WORDS in lines
+    assert lines[lines.index(PEOPLE_IN_WORDS) + 1] == (
         "A user who is not in the list, or has not left yet, passes leaver-credentials."
     )
     assert "  leavers.csv:5 intern@example.com: no user has this name" in lines
     assert "leaver-credentials: 3 of 6 fail; 1 not checked; 2 pass; " in done.stdout
     assert "Exit code 1: 1 control fails (leaver-credentials is high)." in lines
     shown = run("show", "out", "--control", "leaver-credentials", cwd=folder).stdout
-    for said in (
+    for words in (
         "its user left on 2026-09-30; used after that, last on 2026-10-15",
         "its user left on 2026-09-30; not used after that",
         "its user leaves on 2026-11-05; passes until 2026-11-05",
         "its user is not in the list of leavers",
     ):
-        assert said in shown
+        assert words in shown
     issues = parquet.read_table(folder / "out/issues.parquet").to_pylist()
     assert {row["code"]: (row["source"], row["message"]) for row in issues} == {
         "leavers_unclear": (
@@ -298,9 +304,9 @@ def test_rows_without_a_user_are_named_with_the_name_that_may_be_meant(folder: P
 def test_the_page_and_the_pdf_say_who_left(folder: Path) -> None:
     audit(folder, "--format", "parquet")
     evidence = EvidenceSet.at(str(folder / "out"))
-    said = comparisons_in_words(evidence.summary)[0]
-    assert said == SAID
-    assert said in content_of_audit(evidence, 0).lines
+    words = comparisons_in_words(evidence.summary)[0]
+    assert words == LEAVERS_IN_WORDS
+    assert words in content_of_audit(evidence, 0).lines
     run("render", "out", "--format", "html", cwd=folder)
     assert "3 active credentials of 2 users who left; 1 was used after the last day" in (
         folder / "out/report.html"
@@ -315,7 +321,7 @@ def test_what_comes_due_is_listed(folder: Path) -> None:
     assert "leaver-credentials" not in [row["control"] for row in due["by_control"]]
 
 
-def test_the_set_tells_all_by_itself(folder: Path) -> None:
+def test_the_evidence_set_keeps_the_counts_of_the_lists(folder: Path) -> None:
     facts = json.loads(audit(folder, "--people", "people.csv", "--json").stdout)
     none = {"several_people": 0, "several_users": 0, "not_in_list": 0, "no_user": 0, "matched": 0}
     assert facts["leavers"] == none | {"several_people": 2, "no_user": 1, "matched": 4}
@@ -353,11 +359,11 @@ def test_the_workbook_has_both_lists_and_what_needs_a_look_first(folder: Path) -
     pairs_shown = [row[:2] for row in book["Summary"].iter_rows(values_only=True)]
     start = pairs_shown.index(("Leavers (sheet Leavers)", "3 active credentials of 2 users who left"))
     assert (
-        f"{'; '.join(str(said) for _, said in pairs_shown[start : start + 6])} (leavers.parquet, sheet Leavers)."
-        == SAID
+        f"{'; '.join(str(words) for _, words in pairs_shown[start : start + 6])} (leavers.parquet, sheet Leavers)."
+        == LEAVERS_IN_WORDS
     )
-    of_people = "; ".join(str(said) for _, said in pairs_shown[start + 6 : start + 9])
-    assert f"{of_people} (people.parquet, sheet People)." == SAID_OF_PEOPLE
+    of_people = "; ".join(str(words) for _, words in pairs_shown[start + 6 : start + 9])
+    assert f"{of_people} (people.parquet, sheet People)." == PEOPLE_IN_WORDS
     assert "leavers: leavers.csv, sha256 " in "".join(
         str(cell.value) for row in book["Provenance"].iter_rows(max_row=30) for cell in row
     )
@@ -442,7 +448,7 @@ def test_the_control_is_judged_beside_all_others(folder: Path, options: tuple[st
     assert {"leavers", "people"}.isdisjoint(without)
 
 
-def test_a_policy_alone_does_not_have_it_judged(folder: Path) -> None:
+def test_a_policy_alone_does_not_judge_the_control(folder: Path) -> None:
     write(folder / "policy.toml", '[controls.leaver-credentials]\nseverity = "critical"\n')
     options = ("--policy", "policy.toml", "--format", "parquet", "--json")
     without = json.loads(run("audit", "in", "-o", "out", *options, cwd=folder).stdout)
@@ -473,13 +479,13 @@ source = "https://example.com"
 """
 
 
-def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) -> None:
+def test_a_framework_with_the_control_is_not_met_without_the_list(folder: Path) -> None:
     write(folder / "ours.toml", FRAMEWORK)
     options = ("--benchmark", "ours.toml", "--format", "parquet", "--json")
     (first, _) = json.loads(audit(folder, *options).stdout)["by_requirement"]
     assert (first["accounts"]["fail"], first["accounts"]["pass"]) == (2, 0)
-    found = run("audit", "in", "-o", "out", *options, cwd=folder)
-    rows = {row["requirement"]: row["accounts"] for row in json.loads(found.stdout)["by_requirement"]}
+    without_list = run("audit", "in", "-o", "out", *options, cwd=folder)
+    rows = {row["requirement"]: row["accounts"] for row in json.loads(without_list.stdout)["by_requirement"]}
     assert rows["A.1"]["not_checked"] == 2
     write(folder / "ours.toml", FRAMEWORK.partition('[[requirements]]\nnumber = "A.2"')[0])
     done = run("audit", "in", "-o", "out", *options, cwd=folder)
@@ -510,7 +516,7 @@ def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) 
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(folder: Path, command: tuple[str, ...], message: str) -> None:
+def test_lists_and_options_that_do_not_fit_are_refused(folder: Path, command: tuple[str, ...], message: str) -> None:
     done = run(*command, cwd=folder)
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {message}")
 

@@ -50,7 +50,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def texts_in(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield what is in a file, each piece with where it stands: its bytes, and what they are unpacked and decoded."""
+    """Yield the pieces of a file, each with its location: its bytes, and those bytes unpacked and decoded."""
     yield name, data
     if zipfile.is_zipfile(io.BytesIO(data)):
         archive = zipfile.ZipFile(io.BytesIO(data))
@@ -97,11 +97,11 @@ def _of_picture(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def found_in(pieces: Iterator[tuple[str, bytes]], secrets: tuple[str, ...] = SECRETS) -> list[str]:
-    """Return where one of the secrets stands, in any case and as UTF-8 or UTF-16."""
+    """Return the locations of the secrets, in any case and as UTF-8 or UTF-16."""
     forms = [secret.lower().encode(code) for secret in secrets for code in ("utf-8", "utf-16-le")]
     return [
-        f"{place}: {data[max(at - 30, 0) : at + 50]!r}"
-        for place, data in pieces
+        f"{location}: {data[max(at - 30, 0) : at + 50]!r}"
+        for location, data in pieces
         for form in forms
         if (at := data.lower().find(form)) >= 0
     ]
@@ -115,18 +115,18 @@ def in_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield from texts_in(name, path.read_bytes())
 
 
-def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
+def test_the_search_finds_names_that_are_there(tmp_path: Path) -> None:
     """Without pseudonyms, the same search finds names in every kind of output."""
     world(tmp_path)
     run("audit", *AUDITED, "-o", "out", "--format", "parquet,excel,charts,ics", cwd=tmp_path)
-    found = "\n".join(found_in(in_folder(tmp_path / "out")))
-    for place in ("manifest.json", "findings.parquet: user", "issues.parquet: value", "issues.parquet: message"):
-        assert place in found
-    for place in ("workbook.xlsx/xl", "due.ics", "coverage.parquet: owner", "users.parquet: statistics"):
-        assert place in found
+    matches = "\n".join(found_in(in_folder(tmp_path / "out")))
+    for location in ("manifest.json", "findings.parquet: user", "issues.parquet: value", "issues.parquet: message"):
+        assert location in matches
+    for location in ("workbook.xlsx/xl", "due.ics", "coverage.parquet: owner", "users.parquet: statistics"):
+        assert location in matches
     for column in ("user", "email", "iam_user"):
-        assert f"leavers.parquet: {column}" in found
-        assert f"people.parquet: {column}" in found
+        assert f"leavers.parquet: {column}" in matches
+        assert f"people.parquet: {column}" in matches
 
 
 # --- reports with a name in every place that has room for one ---------------------------------------------------------
@@ -166,7 +166,7 @@ account,name,email,owner,ou,environment,status
 123456789012,{MARK} two,,,,,SUSPENDED
 777788889999,,,,,,{MARK} left
 """
-LEFT: Final = f"""\
+LEAVERS: Final = f"""\
 user,email,last_day,{MARK} note
 {MARK}-user-1,{MARK}.one@example.com,2026-09-30,{MARK}
 ,{MARK}-User-2@example.com,2026-10-15,ask {MARK}
@@ -252,7 +252,7 @@ def world(folder: Path) -> None:
     write(here / f"2026-10-28/latin {MARK}.csv", good.replace("User-4", "J\u00e4-4").encode("latin-1"))
     write(folder / f"{MARK}-policy.toml", POLICY)
     write(folder / f"{MARK}-accounts.csv", LISTED)
-    write(folder / f"{MARK}-leavers.csv", LEFT)
+    write(folder / f"{MARK}-leavers.csv", LEAVERS)
     write(folder / f"{MARK}-people.csv", PEOPLE)
     with zipfile.ZipFile(folder / f"{MARK}.zip", "w") as archive:
         archive.writestr(f"2026-10-30/{MARK}/{MARK}_999988887777.csv", csv_of(*people("999988887777"), columns=COLUMNS))
@@ -282,7 +282,7 @@ EVERY_FORMAT: Final = ("-o", "out", "--format", "parquet,excel,charts,ics", "--p
     ids=" ".join,
 )
 def test_nothing_of_an_audit_has_a_name(here: Path, options: tuple[str, ...]) -> None:
-    formats = [one.removesuffix(",ics") for one in EVERY_FORMAT] if "--every-snapshot" in options else EVERY_FORMAT
+    formats = [word.removesuffix(",ics") for word in EVERY_FORMAT] if "--every-snapshot" in options else EVERY_FORMAT
     ran = run("audit", *AUDITED, *formats, *options, cwd=here)
     assert ran.returncode == 3, ran.stderr
     assert len(ran.stdout) > 1_000
@@ -293,7 +293,7 @@ def test_nothing_of_an_audit_has_a_name(here: Path, options: tuple[str, ...]) ->
 
 
 def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(here: Path) -> None:
-    """What a name could stand in is there: else nothing would be found in it."""
+    """The sheets and columns that could hold a name exist: without them the search would find nothing."""
     run("audit", *AUDITED, *EVERY_FORMAT, cwd=here)
     book = openpyxl.load_workbook(here / "out/workbook.xlsx", read_only=True)
     sheets = {"Exceptions noted", "Population judged", "Accounts", "Coverage", "Trend", "Leavers", "People", "Sign-off"}
@@ -310,7 +310,7 @@ def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(here: Path
     assert "are pseudonyms" in shown["Provenance"]
 
 
-def test_nothing_made_of_such_a_set_has_a_name(here: Path) -> None:
+def test_nothing_made_of_a_set_with_pseudonyms_has_a_name(here: Path) -> None:
     run("audit", *AUDITED, *EVERY_FORMAT, cwd=here)
     printed = [
         run("show", "out", cwd=here).stdout,
@@ -330,10 +330,10 @@ def test_nothing_made_of_such_a_set_has_a_name(here: Path) -> None:
 
 
 def test_nothing_of_a_history_or_a_comparison_has_a_name(here: Path) -> None:
-    given = (f"in-{MARK}", "--no-policy", "--account-id", "999988887777", "--captured-at", f"*{MARK}*=2026-10-30")
+    arguments = (f"in-{MARK}", "--no-policy", "--account-id", "999988887777", "--captured-at", f"*{MARK}*=2026-10-30")
     written = ("--format", "parquet,excel", "--pseudonyms", "key")
     for options in (("--verbose",), ("--json",), ("--as-of-series", "monthly")):
-        ran = run("history", *given, "-o", "history", *written, *options, cwd=here)
+        ran = run("history", *arguments, "-o", "history", *written, *options, cwd=here)
         assert ran.returncode in {1, 3}, ran.stderr
         assert found_in(iter([("screen", ran.stdout.encode())])) == []
         assert found_in(in_folder(here / "history")) == []
@@ -341,7 +341,7 @@ def test_nothing_of_a_history_or_a_comparison_has_a_name(here: Path) -> None:
     write(here / f"{MARK}-now/2026-10-31_{MARK}.csv", csv_of(root(), *people(ACCOUNTS[0])[2:], columns=COLUMNS))
     write(here / f"{MARK}-now/2026-10-31_{MARK}_odd.csv", odd_rows())
     for options in (("--verbose",), ("--json",)):
-        ran = run("compare", *sides, *given[1:], "-o", "compare", *written, *options, cwd=here)
+        ran = run("compare", *sides, *arguments[1:], "-o", "compare", *written, *options, cwd=here)
         assert ran.returncode in {0, 1, 3}, ran.stderr
         assert found_in(iter([("screen", ran.stdout.encode())])) == []
         assert found_in(in_folder(here / "compare")) == []
@@ -356,7 +356,11 @@ def test_nothing_of_any_fleet_has_a_name(name: str, tmp_path: Path) -> None:
     ran = run("audit", *args, "-o", "out", "--pseudonyms", "the.key", cwd=tmp_path)
     if ran.returncode == 2:
         pytest.skip("nothing is written")
-    names = tuple(one for one in NAMES_OF_FLEETS if len(one) > 4 and one not in {"auditor", "terraform"})
+    names = tuple(
+        name_of_user
+        for name_of_user in NAMES_OF_FLEETS
+        if len(name_of_user) > 4 and name_of_user not in {"auditor", "terraform"}
+    )
     files = tuple(file for file in fleet.files if not file.endswith(".toml"))
     secrets = (*names, *files, "111122223333", "444455556666", "123456789012", "777788889999", "210987654321")
     assert found_in(in_folder(tmp_path / "out"), secrets) == []
@@ -365,7 +369,7 @@ def test_nothing_of_any_fleet_has_a_name(name: str, tmp_path: Path) -> None:
 
 @given(st.data())
 def test_a_cell_anywhere_may_hold_a_name(data: st.DataObject) -> None:
-    """Whatever cells a name gets into, and wherever a line is cut or joined."""
+    """Names are put into any cells, and lines are cut or joined anywhere."""
     rows = people(ACCOUNTS[0], 4)
     for _ in range(data.draw(st.integers(1, 6))):
         row, column = data.draw(st.sampled_from(rows)), data.draw(st.sampled_from(COLUMNS))
@@ -374,15 +378,17 @@ def test_a_cell_anywhere_may_hold_a_name(data: st.DataObject) -> None:
         )
     text = csv_of(root(), *rows, columns=COLUMNS)
     lines = text.split("\n")
-    where = data.draw(st.integers(0, len(lines) - 1))
-    at = data.draw(st.integers(0, len(lines[where])))
-    lines[where] = (
-        lines[where][:at] + data.draw(st.sampled_from(["", ",", '"', "\n", f",{MARK},", "\0"])) + lines[where][at:]
+    line_number = data.draw(st.integers(0, len(lines) - 1))
+    at = data.draw(st.integers(0, len(lines[line_number])))
+    lines[line_number] = (
+        lines[line_number][:at]
+        + data.draw(st.sampled_from(["", ",", '"', "\n", f",{MARK},", "\0"]))
+        + lines[line_number][at:]
     )
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / f"{MARK}_111122223333_2026-10-31.csv", "\n".join(lines))
-        given = (f"{MARK}_111122223333_2026-10-31.csv", "-o", "out", "--format", "parquet", "--pseudonyms", "key")
-        ran = run("audit", *given, cwd=Path(folder))
+        arguments = (f"{MARK}_111122223333_2026-10-31.csv", "-o", "out", "--format", "parquet", "--pseudonyms", "key")
+        ran = run("audit", *arguments, cwd=Path(folder))
         if ran.returncode != 2:
             assert found_in(in_folder(Path(folder) / "out")) == []
             assert found_in(iter([("screen", ran.stdout.encode())])) == []

@@ -29,7 +29,7 @@ from tests.test_pseudonyms import PSEUDONYMS, rows, table, translated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SEES: dict[str, Callable[[str], str]] = {
+PSEUDONYM_OF_COLUMN: dict[str, Callable[[str], str]] = {
     "account_id": PSEUDONYMS.account,
     "user": lambda name: PSEUDONYMS.user(name.lower()),
     "iam_user": lambda name: PSEUDONYMS.user(name.lower()),
@@ -40,14 +40,17 @@ SEES: dict[str, Callable[[str], str]] = {
 
 def people_translated(frame: pd.DataFrame) -> list[str]:
     """Return the rows of the table of a list as they are expected under pseudonyms, in no order."""
-    for column, way in SEES.items():
-        frame = frame.assign(**{column: frame[column].map(way, na_action="ignore")})
+    for column, pseudonym_of in PSEUDONYM_OF_COLUMN.items():
+        frame = frame.assign(**{column: frame[column].map(pseudonym_of, na_action="ignore")})
     return rows(frame.assign(arn=None))
 
 
 def settings_with(lists: PeopleLists) -> Settings:
-    left, people = (None if one is None else (one.name, one.sha256) for one in (lists.leavers, lists.people))
-    return Settings(make_checklist(with_leavers=left is not None), leavers=left, people=people)
+    leavers, people = (
+        None if people_list is None else (people_list.name, people_list.sha256)
+        for people_list in (lists.leavers, lists.people)
+    )
+    return Settings(make_checklist(with_leavers=leavers is not None), leavers=leavers, people=people)
 
 
 def audited(folder: Path, name: str, lists: PeopleLists, **options: Any) -> Path:  # noqa: ANN401
@@ -69,7 +72,7 @@ def assert_the_same(folder: Path, lists: PeopleLists) -> Path:
     assert rows(table(hidden, "findings")) == translated(table(plain, "findings"))
     for name in ("leavers", "people"):
         assert rows(table(hidden, name).assign(arn=None)) == people_translated(table(plain, name))
-    issues = [table(where, "issues") for where in (plain, hidden)]
+    issues = [table(folder_of_run, "issues") for folder_of_run in (plain, hidden)]
     assert sorted(issues[0]["code"]) == sorted(issues[1]["code"])
     return hidden
 
@@ -106,8 +109,10 @@ def test_names_that_iam_does_not_allow_fit_the_same_people(names: list[str], lis
             ("people", ["line", "status"]),
             ("findings", ["status"]),
         ):
-            one, other = (table(where, name)[columns].value_counts(dropna=False).to_dict() for where in (plain, hidden))
-            assert sorted(map(str, one.items())) == sorted(map(str, other.items()))
+            plain_counts, hidden_counts = (
+                table(evidence, name)[columns].value_counts(dropna=False).to_dict() for evidence in (plain, hidden)
+            )
+            assert sorted(map(str, plain_counts.items())) == sorted(map(str, hidden_counts.items()))
 
 
 LEAVERS = """\
@@ -135,13 +140,15 @@ def test_a_user_in_a_list_is_called_as_in_the_reports(here: Path) -> None:
         parse_people("some/people.csv", PEOPLE.encode(), with_last_day=False),
     )
     hidden = assert_the_same(here, lists)
-    left, people = table(hidden, "leavers"), table(hidden, "people")
+    leavers, people = table(hidden, "leavers"), table(hidden, "people")
     operator, mail = PSEUDONYMS.user("backup-operator"), PSEUDONYMS.of("email", "reader@corp.example")
-    assert left.loc[left["line"] == 2, ["user", "iam_user"]].to_numpy().tolist() == [[operator, operator]]
-    assert left.loc[left["line"] == 3, ["email", "iam_user"]].to_numpy().tolist() == [[mail, PSEUDONYMS.user("reader")]]
+    assert leavers.loc[leavers["line"] == 2, ["user", "iam_user"]].to_numpy().tolist() == [[operator, operator]]
+    assert leavers.loc[leavers["line"] == 3, ["email", "iam_user"]].to_numpy().tolist() == [
+        [mail, PSEUDONYMS.user("reader")]
+    ]
     assert mail in set(people["email"])
     assert operator in set(table(hidden, "findings")["user"])
-    assert left["last_day"].tolist() == [date(2026, 9, 30)] * 3
+    assert leavers["last_day"].tolist() == [date(2026, 9, 30)] * 3
     issues = table(hidden, "issues")
     sources = set(issues.loc[issues["code"].str.startswith("leavers"), "source"])
     assert sources == {PSEUDONYMS.file("leavers", "some/leavers.csv")}
@@ -150,22 +157,22 @@ def test_a_user_in_a_list_is_called_as_in_the_reports(here: Path) -> None:
 def test_any_batches_and_every_snapshot_give_the_same(here: Path) -> None:
     lists = lists_of(LEAVERS.encode())
     settings = replace(settings_with(lists), every_snapshot=True)
-    found = []
-    for name, where in (("whole", pipeline.LOCAL), ("tasks", pipeline.Engine("dask", batch=1, run=map))):
-        options: dict[str, Any] = {"formats": ["parquet"], "lists": lists, "pseudonyms": PSEUDONYMS, "where": where}
+    tables = []
+    for name, engine in (("whole", pipeline.LOCAL), ("tasks", pipeline.Engine("dask", batch=1, run=map))):
+        options: dict[str, Any] = {"formats": ["parquet"], "lists": lists, "pseudonyms": PSEUDONYMS, "where": engine}
         pipeline.audit([str(here / "in")], settings, str(here / name), **options)
-        found.append([table(here / name, which) for which in ("findings", "leavers", "people")])
-    for one, other in zip(*found, strict=True):
-        pd.testing.assert_frame_equal(one, other)
+        tables.append([table(here / name, table_name) for table_name in ("findings", "leavers", "people")])
+    for first, second in zip(*tables, strict=True):
+        pd.testing.assert_frame_equal(first, second)
 
 
 def test_the_screen_and_the_workbook_have_the_counts_of_the_run_with_names(here: Path) -> None:
-    given = ("audit", "in", "--leavers", "leavers.csv", "--people", "people.csv", "--format", "excel")
-    plain = run(*given, "-o", "plain", cwd=here)
-    hidden = run(*given, "-o", "hidden", "--pseudonyms", "the.key", cwd=here)
+    arguments = ("audit", "in", "--leavers", "leavers.csv", "--people", "people.csv", "--format", "excel")
+    plain = run(*arguments, "-o", "plain", cwd=here)
+    hidden = run(*arguments, "-o", "hidden", "--pseudonyms", "the.key", cwd=here)
     assert hidden.returncode == plain.returncode == 1
-    said = next(line for line in plain.stdout.splitlines() if "users match a row of leavers.csv" in line)
-    before, after = said.split("leavers.csv")
+    sentence = next(line for line in plain.stdout.splitlines() if "users match a row of leavers.csv" in line)
+    before, after = sentence.split("leavers.csv")
     shown = next(line for line in hidden.stdout.splitlines() if line.startswith(before))
     assert shown.endswith(after)
     assert "leavers.csv" not in hidden.stdout
@@ -179,16 +186,16 @@ def test_the_screen_and_the_workbook_have_the_counts_of_the_run_with_names(here:
 
 
 def test_marks_are_refused_before_anything_is_read(tmp_path: Path) -> None:
-    """None of the files is there: whichever were read first would be what is wrong."""
-    given = ("none", "--accounts", "no.csv", "--leavers", "no.csv", "--policy", "no.toml", "--pseudonyms", "the.key")
-    for more, said in (
+    """None of the files exists: the first one that were read would give another error."""
+    options = ("none", "--accounts", "no.csv", "--leavers", "no.csv", "--policy", "no.toml", "--pseudonyms", "the.key")
+    for more_options, message in (
         (("--carry-over", "no.xlsx"), "--carry-over cannot be used with pseudonyms"),
         (("--carry-over", "no.xlsx", "--format", "parquet"), "--carry-over cannot be used with pseudonyms"),
         (("--format", "remediation"), "--format remediation cannot be used with pseudonyms"),
     ):
-        ran = run("audit", *given, *more, cwd=tmp_path)
+        ran = run("audit", *options, *more_options, cwd=tmp_path)
         assert ran.returncode == 2
-        assert said in ran.stderr
+        assert message in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -30,13 +30,13 @@ ACCOUNTS: Final = ("111122223333", "444455556666", "777788889999")
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.integers(0, 60))
 def test_shares_add_up_and_are_fair(sizes: list[int], size: int) -> None:
     shares = allocate(np.array(sizes, np.int64), size).tolist()
-    total, filled = sum(sizes), sum(one > 0 for one in sizes)
+    total, filled = sum(sizes), sum(stratum_size > 0 for stratum_size in sizes)
     assert sum(shares) == min(size, total)
     for share, count in zip(shares, sizes, strict=True):
         assert 0 <= share <= count
         if count and size >= filled:
             assert share >= 1
-        # No stratum has more than its share rounded up, unless that is its one.
+        # No stratum has more than its share rounded up, or one subject.
         assert share <= max(math.ceil(count * min(size, total) / max(total, 1)), 1)
 
 
@@ -51,8 +51,8 @@ def reports(folder: Path, name: str = "{account}", *, reverse: bool = False) -> 
 def _cells(number: int) -> dict[str, str]:
     """Return the cells of a user: each has a key, every other one's is idle, and each fifth has a password in use."""
     used = "N/A" if number % 2 else "2026-10-30T00:00:00Z"
-    more = password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z") if number % 5 == 0 else {}
-    return key(rotated="2026-01-01T00:00:00Z", used=used) | more
+    password_cells = password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z") if number % 5 == 0 else {}
+    return key(rotated="2026-01-01T00:00:00Z", used=used) | password_cells
 
 
 @pytest.fixture(scope="module")
@@ -75,29 +75,29 @@ def drawn(folder: Path, *options: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_order_and_the_names_of_files_play_no_part(evidence: Path, tmp_path: Path) -> None:
+def test_the_order_and_the_names_of_files_do_not_matter(evidence: Path, tmp_path: Path) -> None:
     reports(tmp_path / "in", "2026-10-31/z{at}/{account}", reverse=True)
     run("audit", "in", "-o", "out", "--format", "parquet", cwd=tmp_path)
     for options in ((), ("--by", "account,kind,status"), ("--control", "2.12", "--seed", "x", "--size", "7")):
         first, again = drawn(evidence, *options), drawn(tmp_path, *options)
         assert subjects(first) == subjects(again)
-        facts = [json.loads((one / "sample/manifest.json").read_text()) for one in (evidence, tmp_path)]
+        facts = [json.loads((folder / "sample/manifest.json").read_text()) for folder in (evidence, tmp_path)]
         assert facts[0]["population_sha256"] == facts[1]["population_sha256"]
     assert subjects(drawn(evidence, "--seed", "2")) != subjects(drawn(evidence, "--seed", "1"))
 
 
-def test_the_population_is_what_was_judged(evidence: Path) -> None:
-    found = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
-    judged = [row for row in found if row["control"] == "unused-credentials" and row["status"] != "not_applicable"]
+def test_the_population_has_every_judged_subject(evidence: Path) -> None:
+    findings = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
+    judged = [row for row in findings if row["control"] == "unused-credentials" and row["status"] != "not_applicable"]
     rows = drawn(evidence, "--size", "1000")
     assert sorted(subjects(rows)) == sorted(subjects(judged))
     assert len(rows) == 144
-    status = {one: row["status"] for one, row in zip(subjects(judged), judged, strict=True)}
-    assert all(row["status"] == status[one] for one, row in zip(subjects(rows), rows, strict=True))
+    status = {subject: row["status"] for subject, row in zip(subjects(judged), judged, strict=True)}
+    assert all(row["status"] == status[subject] for subject, row in zip(subjects(rows), rows, strict=True))
 
 
 def test_the_digest_is_that_of_the_sorted_subjects(evidence: Path) -> None:
-    found = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
+    findings = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
     lines = sorted(
         "\x1f".join(
             [
@@ -106,12 +106,12 @@ def test_the_digest_is_that_of_the_sorted_subjects(evidence: Path) -> None:
                 row["status"],
             ]
         )
-        for row in found
+        for row in findings
         if row["control"] == "unused-credentials" and row["status"] != "not_applicable"
     )
-    told = json.loads(run("sample", "out", "-o", "sample", "--json", cwd=evidence).stdout)
-    assert told["population"] == len(lines)
-    assert told["population_sha256"] == hashlib.sha256("".join(f"{one}\n" for one in lines).encode()).hexdigest()
+    summary = json.loads(run("sample", "out", "-o", "sample", "--json", cwd=evidence).stdout)
+    assert summary["population"] == len(lines)
+    assert summary["population_sha256"] == hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
 def test_every_subject_has_the_same_chance(evidence: Path) -> None:
@@ -135,11 +135,11 @@ def test_strata_have_their_shares(evidence: Path) -> None:
     assert counts == {
         (account, status): 5 if status == "fail" else 7 for account in ACCOUNTS for status in ("fail", "pass")
     }
-    told = run("sample", "out", "-o", "sample", "--size", "36", "--by", "account,status", cwd=evidence).stdout
-    assert "Sample of 36 of 144 subjects of unused-credentials." in told
-    assert "  account 111122223333, status fail: 5 of 20" in told
+    screen = run("sample", "out", "-o", "sample", "--size", "36", "--by", "account,status", cwd=evidence).stdout
+    assert "Sample of 36 of 144 subjects of unused-credentials." in screen
+    assert "  account 111122223333, status fail: 5 of 20" in screen
     digest = json.loads((evidence / "sample/manifest.json").read_text())["population_sha256"]
-    assert f"\nSeed '1'; SHA-256 of the population:\n{digest}.\n" in told.replace(f": {digest}", f":\n{digest}")
+    assert f"\nSeed '1'; SHA-256 of the population:\n{digest}.\n" in screen.replace(f": {digest}", f":\n{digest}")
     first = next(row for row in rows if (row["account_id"], row["status"]) == ("111122223333", "fail"))
     assert (first["stratum"], first["stratum_size"]) == ("account 111122223333, status fail", "20")
     assert "stratum" not in drawn(evidence, "--size", "36")[0]
@@ -167,7 +167,7 @@ def test_a_spreadsheet_takes_no_name_for_a_formula(tmp_path: Path) -> None:
     assert drawn(tmp_path)[0]["user"] == "'=1+1"
 
 
-def test_what_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None:
+def test_a_sample_that_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None:
     for arguments, message in (
         (["none"], "no evidence set: none"),
         (["out", "--control", "9.99"], "--control: "),
@@ -184,8 +184,8 @@ def test_what_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None
 
 def test_a_sample_is_verified_against_the_folder_of_its_evidence_set(evidence: Path) -> None:
     drawn(evidence, "--size", "9", "--seed", "it's Q4", "--by", "status")
-    for place in ("out", "out/manifest.json"):
-        done = run("verify", "sample", "--inputs", place, cwd=evidence)
+    for inputs in ("out", "out/manifest.json"):
+        done = run("verify", "sample", "--inputs", inputs, cwd=evidence)
         assert (done.returncode, "; 1 of 1 input checked" in done.stdout) == (0, True), done.stdout + done.stderr
     done = run("verify", "sample", cwd=evidence)
     assert "as they were written; the evidence set of the sample was NOT checked (--inputs)" in done.stdout

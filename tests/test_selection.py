@@ -110,9 +110,9 @@ def test_a_user_found_twice_in_a_snapshot_is_an_issue_and_judged_twice(tmp_path:
 
 
 def test_two_reports_in_one_file_are_two_accounts(tmp_path: Path) -> None:
-    one = csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z")))
-    two = csv_of(root(OTHER), user("b", account=OTHER, **key(rotated="2026-01-01T00:00:00Z")))
-    write(tmp_path / "2026-10-31.csv", one + two)
+    first = csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z")))
+    second = csv_of(root(OTHER), user("b", account=OTHER, **key(rotated="2026-01-01T00:00:00Z")))
+    write(tmp_path / "2026-10-31.csv", first + second)
     write(tmp_path / "2026-09-30.csv", csv_of(root(), user("old", **key(rotated="2026-01-01T00:00:00Z"))))
     result = run(tmp_path)
     assert result.findings[["account_id", "user"]].to_numpy().tolist() == [["111122223333", "a"], [OTHER, "b"]]

@@ -214,12 +214,7 @@ def workbook(folder: Path, runs: int, rows: int = ROWS_OF_WORKBOOK) -> str:
         )
     commands = {
         f"{program}, {rows:,} findings": [
-            sys.executable,
-            "-m",
-            books.__name__,
-            program,
-            str(findings),
-            str(folder / program),
+            *(sys.executable, "-m", books.__name__, program, str(findings), str(folder / program))
         ]
         for program in ("credreport", "pandas")
     }

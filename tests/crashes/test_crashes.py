@@ -87,14 +87,9 @@ def small_disk(tmp_path: Path) -> Callable[[int, str], tuple[int, str]]:
     (tmp_path / "disk").mkdir()
 
     def run_on(size: int, preparation: str) -> tuple[int, str]:
-        names = {
-            "size": size,
-            "disk": tmp_path / "disk",
-            "folder": tmp_path,
-            "python": sys.executable,
-            "preparation": preparation,
-        }
-        command = ["unshare", "-m", "sh", "-c", ON_A_SMALL_DISK.format_map(names)]
+        names = {"size": size, "disk": tmp_path / "disk", "folder": tmp_path, "python": sys.executable}
+        script = ON_A_SMALL_DISK.format(**names, preparation=preparation)
+        command = ["unshare", "-m", "sh", "-c", script]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (tmp_path / "code").exists(), done.stderr
         assert (tmp_path / "beside").read_text() == "out\n"
