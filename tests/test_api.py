@@ -172,7 +172,7 @@ def require_same(
     formats: str | None,
     **write_options: Any,  # noqa: ANN401 - what `write` takes
 ) -> None:
-    """Compare what is written with what the command leaves, and the counts with those that it prints."""
+    """Compare the written files with those of the command, and the counts with those that it prints."""
     chosen = [] if formats is None else ["--format", formats]
     done = run(*arguments, *chosen, "-o", "by_command", "--json")
     assert done.returncode in {0, 1, 3}, done.stderr

@@ -137,7 +137,7 @@ def test_every_picture_says_what_is_missing(folder: Path) -> None:
             assert any("INCOMPLETE: 2 of 3 accounts are missing" in text for text in written), name
 
 
-def test_json_and_an_opened_set_say_the_same(folder: Path) -> None:
+def test_json_and_an_opened_set_have_the_same_counts(folder: Path) -> None:
     facts = json.loads(audit(folder, "--format", "parquet", "--json").stdout)
     assert facts["coverage"] == {
         "expected": 3,

@@ -60,7 +60,7 @@ def by_subject(result: Audit) -> dict[tuple[Any, ...], str]:
 
 
 def newest_time(result: Audit, as_of: datetime) -> datetime:
-    """Return an instant at which nothing that a report shows lies ahead, but for expiries."""
+    """Return an instant after all times of a report, except expiries."""
     columns = [result.users[name].dropna() for name in TIME_COLUMNS if name != "password_next_rotation"]
     return max([as_of, *(pd.Timestamp(times.max()).to_pydatetime() for times in columns if len(times))])
 
@@ -240,7 +240,7 @@ def test_show_lists_what_comes_due_soonest_first(folder: Path) -> None:
     audit(folder, "--format", "parquet")
     screen = run("show", "out", "--due-within", "30", cwd=folder).stdout
     assert screen.startswith("3 of 17 checks (will fail within 30 days), soonest first\n")
-    # Findings of a user stand together, where the soonest of them would.
+    # Findings of a user are together, at the position of the soonest one.
     assert (
         screen.index("2026-11-04T10:15:00Z")
         < screen.index("2026-11-30T00:00:00Z")
@@ -302,7 +302,7 @@ def test_the_calendar_reads_back(folder: Path) -> None:
 
 
 def test_a_later_calendar_takes_the_place_of_an_older_one(folder: Path) -> None:
-    """The event of a key that was used since, and of a new password, have the names of those before."""
+    """Events of a key that was used since, and of a new password, keep the names of the earlier events."""
 
     def uids(days: int) -> dict[str, str]:
         audit(folder, "--format", "parquet,ics", "--due-within", f"{days}", "--control", "unused-credentials")
@@ -357,7 +357,7 @@ def test_a_calendar_without_events_says_so(folder: Path) -> None:
 
 
 def test_one_subject_in_two_reports_has_two_events(tmp_path: Path) -> None:
-    """Where no account is known the report stands for it; a user who stands twice in one has an event for each row."""
+    """Without a known account, events are told apart by report; a user who occurs twice has an event for each row."""
     rows = [user("a", **key(used="2026-09-20T00:00:00Z")) | {"arn": "none"} for _ in range(2)]
     for name in ("one", "two"):
         write(tmp_path / f"in/2026-10-31/{name}.csv", csv_of(*rows))

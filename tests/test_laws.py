@@ -84,7 +84,7 @@ def test_splitting_a_report_changes_nothing(report: Report, data: st.DataObject)
 
 
 def _same(first: pd.DataFrame, second: pd.DataFrame) -> bool:
-    """Compare tables in which NaN stands for NaN."""
+    """Compare tables in which NaN equals NaN."""
     return bool(first.astype("str").fillna("").equals(second.astype("str").fillna("")))
 
 

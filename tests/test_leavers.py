@@ -301,7 +301,7 @@ def test_rows_without_a_user_are_named_with_the_name_that_may_be_meant(folder: P
         ]
 
 
-def test_the_page_and_the_pdf_say_who_left(folder: Path) -> None:
+def test_the_page_and_the_pdf_name_who_left(folder: Path) -> None:
     audit(folder, "--format", "parquet")
     evidence = EvidenceSet.at(str(folder / "out"))
     words = comparisons_in_words(evidence.summary)[0]
@@ -313,7 +313,7 @@ def test_the_page_and_the_pdf_say_who_left(folder: Path) -> None:
     ).read_text(encoding="utf-8")
 
 
-def test_what_comes_due_is_listed(folder: Path) -> None:
+def test_a_leaver_of_the_near_future_comes_due(folder: Path) -> None:
     done = audit(folder, "--control", "leaver-credentials", "--format", "parquet", "--due-within", "5")
     assert "111122223333 reader access_key_1" in done.stdout
     assert "its user leaves on 2026-11-05" in done.stdout

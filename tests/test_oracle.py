@@ -1,4 +1,4 @@
-"""The oracle against cases counted by hand, and the strategies against their own promises."""
+"""Tests of the oracle, by cases counted by hand, and of the strategies."""
 
 import base64
 import csv
@@ -306,7 +306,7 @@ def test_times_are_read_or_refused(cell: str, iso: str | None) -> None:
 
 @slow
 @given(as_of=as_ofs(), data=st.data())
-def test_stamps_say_the_instant_they_stand_for(as_of: datetime, data: st.DataObject) -> None:
+def test_stamps_name_their_instant(as_of: datetime, data: st.DataObject) -> None:
     instant, text = data.draw(stamps(as_of, 45))
     assert read_time(text) == instant
 
@@ -347,7 +347,7 @@ def test_consistent_reports_keep_the_order_of_events(report: Report) -> None:
 @slow
 @given(reports(consistent=True, min_users=1, max_users=2), st.data())
 def test_less_evidence_never_makes_a_pass(report: Report, data: st.DataObject) -> None:
-    # One waiver lies in the rules themselves: blank the date that puts a key after the instant, and the date of its
+    # The rules have one exception: blank the date that puts a key after the instant, and the date of its
     # user may let it pass.
     before = {(v.line, v.credential): v.status for v in judge(report.to_csv(), T)}
     index = data.draw(st.integers(0, len(report.rows) - 1))

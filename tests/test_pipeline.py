@@ -44,7 +44,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     many = csv_of(root(MANY), *(made_up(number, MANY) for number in range(60)))
     for day in ("2026-10-20", "2026-10-31"):
         write(folder / day / f"{MANY}.csv", many)
-    # Two accounts in one file: of one of them it is the newest report, of the other it is not.
+    # Two accounts in one file: it is the newest report of only one of them.
     merged = [user(name, account=account, **key(rotated="2025-01-01T00:00:00Z")) for name, account in (("z", MANY),)]
     old = user("ci-deploy", account=OTHER, **key(rotated="2026-01-01T00:00:00Z"))
     write(folder / "2026-10-25/merged.csv", csv_of(root(OTHER), old, *merged))
@@ -154,7 +154,7 @@ def test_nothing_to_render_leaves_the_set_as_it_is(fleet: list[str], tmp_path: P
     assert files_in(out) == before
 
 
-def test_rendered_json_says_from_what_and_how(fleet: list[str], tmp_path: Path) -> None:
+def test_rendered_json_names_the_manifest_settings_and_versions(fleet: list[str], tmp_path: Path) -> None:
     leave(fleet, tmp_path, FORMATS, options=Options(workbook_rows=7))
     rendered, manifest = read_rendered(tmp_path), read_manifest(tmp_path)
     assert rendered is not None
@@ -204,7 +204,7 @@ def test_rendered_json_says_which_pictures_were_not_made_and_why(tmp_path: Path)
     assert rendered["not_made"] == [{"name": name, "format": "charts", "why": why} for name, why in reasons.items()]
     assert not reasons.keys() & files_in(out).keys()
     assert pipeline.verify(out).holds
-    # What was not made before stays on record, and what is made anew is so once.
+    # Pictures that were not made stay listed, and each is listed once.
     for formats in (["excel"], ["charts"], ["excel", "charts"]):
         pipeline.render(out, formats)
         again = read_rendered(out)

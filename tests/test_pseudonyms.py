@@ -235,7 +235,7 @@ def test_the_same_key_gives_the_same_bytes_and_another_one_other_names(fleet: li
 
 
 def test_a_report_that_the_look_took_for_another_one_is_corrected(tmp_path: Path) -> None:
-    """Rows of a second account stand further down than the look goes."""
+    """Rows of a second account are further down than the first look reads."""
     many = [user(f"u{number}", account=NUMBERS[3]) for number in range(800)]
     write(tmp_path / "in/2026-10-31.csv", csv_of(*many, user("x", account=NUMBERS[0])))
     for account in (NUMBERS[1], NUMBERS[2], NUMBERS[4]):
@@ -244,7 +244,7 @@ def test_a_report_that_the_look_took_for_another_one_is_corrected(tmp_path: Path
     plain = audited([str(tmp_path / "in")], settings, tmp_path / "plain")
     hidden = audited([str(tmp_path / "in")], settings, tmp_path / "hidden", pseudonyms=PSEUDONYMS)
     assert rows(hidden) == translated(plain)
-    # Reports stand by the smallest account in each; the rows of one by their lines.
+    # Reports are sorted by the smallest account in each, and the rows of a report by their lines.
     smallest = hidden.groupby("source", sort=False, observed=True)["account_id"].agg(lambda some: min(map(str, some)))
     assert smallest.tolist() == sorted(smallest)
 

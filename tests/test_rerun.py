@@ -37,14 +37,14 @@ def rerun(folder: Path, *paths: str, set_name: str = "out") -> tuple[int, str]:
 
 
 def reseal(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a document, and write its own digest anew: a forgery that no digest shows."""
+    """Change a document and its own digest: a forgery that no digest shows."""
     document = unseal(path.read_bytes())
     change(document)
     path.write_bytes(seal(document))
 
 
 def forge(folder: Path) -> None:
-    """Turn every failure in a set into a pass, and write all digests anew."""
+    """Turn every failure in a set into a pass, and update all digests."""
     table = parquet.read_table(folder / "findings.parquet")
     status = table["status"].cast(pa.string())
     passes = pc.if_else(pc.equal(status, "fail"), "pass", status).cast(table.schema.field("status").type)
@@ -114,7 +114,7 @@ def test_a_forged_rendering_with_new_digests_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_forged", [False, True])
-def test_with_other_versions_contents_are_compared(tmp_path: Path, *, is_forged: bool) -> None:
+def test_other_versions_of_libraries_compare_rows_instead_of_bytes(tmp_path: Path, *, is_forged: bool) -> None:
     fleet(tmp_path, 3)
     run("audit", "2026-10-31", "-o", "out", "--format", "parquet,html", cwd=tmp_path)
     if is_forged:
@@ -143,7 +143,7 @@ def test_with_other_versions_contents_are_compared(tmp_path: Path, *, is_forged:
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
-def test_with_other_versions_a_table_that_does_not_hold_is_not_compared(tmp_path: Path, damage: str) -> None:
+def test_other_versions_of_libraries_do_not_compare_a_damaged_table(tmp_path: Path, damage: str) -> None:
     fleet(tmp_path, 3)
     run("audit", "2026-10-31", "-o", "out", "--format", "parquet", cwd=tmp_path)
     reseal(tmp_path / "out/manifest.json", lambda document: document["versions"].update(pyarrow="1.0"))

@@ -182,7 +182,7 @@ def test_each_batch_is_a_row_group(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", ["two days", "copy", "undated copy", "names out of order", "parts far apart"])
-def test_what_depends_on_more_than_one_file_is_the_same_in_batches(tmp_path: Path, case: str) -> None:
+def test_results_that_depend_on_several_files_are_the_same_in_batches(tmp_path: Path, case: str) -> None:
     paths, settings = fleet(tmp_path / "in", ACCOUNTS), Settings(as_of=AS_OF)
     text = (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").read_text()
     if case == "two days":
@@ -280,7 +280,7 @@ def test_a_merged_file_is_judged_for_the_accounts_whose_newest_it_is(tmp_path: P
 
 
 def changing(path: Path, texts: list[str]) -> Callable[..., Iterator[Any]]:
-    """Return an engine that writes a file anew before each round of tasks, and runs them in order."""
+    """Return an engine that rewrites a file before each round of tasks, and runs the tasks in order."""
 
     def run(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         if getattr(task.func, "__name__", "") == "_judge_and_write" and texts:  # type: ignore[attr-defined]

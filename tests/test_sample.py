@@ -49,7 +49,7 @@ def reports(folder: Path, name: str = "{account}", *, reverse: bool = False) -> 
 
 
 def _cells(number: int) -> dict[str, str]:
-    """Return the cells of a user: each has a key, every other one's is idle, and each fifth has a password in use."""
+    """Return the cells of a user: each has a key, every second key is idle, and every fifth user has a used password."""
     used = "N/A" if number % 2 else "2026-10-30T00:00:00Z"
     password_cells = password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z") if number % 5 == 0 else {}
     return key(rotated="2026-01-01T00:00:00Z", used=used) | password_cells

@@ -77,7 +77,7 @@ def test_every_row_is_accounted_for_whatever_is_judged(snapshots: Path) -> None:
     assert result.facts["rows_not_judged"] == 8
 
 
-def test_parts_of_one_snapshot_are_all_judged(tmp_path: Path) -> None:
+def test_all_parts_of_a_snapshot_are_judged(tmp_path: Path) -> None:
     for part in ("a", "b"):
         write(tmp_path / f"2026-10-31/{part}.csv", csv_of(user(part, **key(rotated="2026-01-01T00:00:00Z"))))
     assert judged(run(tmp_path)) == ["a", "b"]

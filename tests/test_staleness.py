@@ -129,7 +129,7 @@ def test_a_use_more_than_a_minute_after_t_is_after_t(tmp_path: Path) -> None:
     ("used", "as_of", "days"),
     [
         # A date as reference is the end of its day, so whole days equal the difference of calendar dates, whatever
-        # leap days, year ends and clock changes lie between.
+        # leap days, year ends and clock changes are between.
         ("2026-10-10T00:00:00Z", "2026-11-24", 45),
         ("2026-10-10T23:59:59Z", "2026-11-24", 45),
         ("2026-10-11T00:00:00Z", "2026-11-24", 44),

@@ -291,7 +291,7 @@ def _make_store(store: Path, accounts: int, users: int, days: int) -> None:
 
 
 def same_rows(own: Path, peer: Path, columns: Sequence[str]) -> int:
-    """Return how many rows there are. Raises AssertionError unless both files have the same, in whatever order."""
+    """Return the number of rows. Raises AssertionError unless both files have the same rows, in any order."""
     own_rows, peer_rows = (_sorted(path, columns) for path in (own, peer))
     if not own_rows.equals(peer_rows):
         pairs = ((own_rows, peer_rows), (peer_rows, own_rows))

@@ -108,7 +108,7 @@ def test_the_workbook_is_measured(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_every_command_takes_a_year_of_daily_reports_in_bounded_memory(tmp_path: Path) -> None:
     memory_by_command = {name: runs[0].memory for name, runs in runs_on_a_year(tmp_path, runs=1).items()}
-    # With 55 million findings, what the allocators keep for themselves is above the limit of the others.
+    # With 55 million findings, the memory that allocators keep for themselves is above the limit of the other commands.
     assert memory_by_command.pop("audit --every-snapshot") < 1_000_000_000
     assert {name: memory for name, memory in memory_by_command.items() if memory > 700_000_000} == {}
 

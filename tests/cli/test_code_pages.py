@@ -62,7 +62,7 @@ def fill(folder: Path) -> None:
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    """Return all files that runs have made, but for those that name the time or a new key."""
+    """Return all files that runs have made, without those that contain the time or a new key."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -257,7 +257,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_torn(
     assert lines[0] == f"{len(findings)} checks, worst first"
 
 
-def test_what_is_not_listed_is_counted(evidence: Path, findings: Findings) -> None:
+def test_findings_that_are_not_listed_are_counted(evidence: Path, findings: Findings) -> None:
     failing = [row["status"] for row in findings].count("fail")
     done = run("show", evidence, "--status", "fail", "--limit", "2", COLUMNS="120")
     assert done.stdout.startswith(f"{failing} of {len(findings)} checks (fail); the worst 2 are listed\n")

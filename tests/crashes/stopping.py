@@ -39,7 +39,7 @@ SIGNALS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 STEPS: Final = frozenset(
     {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}
 )
-"""What counts as a step wherever it is; opening a file is one within the folder."""
+"""Events that count as a step anywhere; to open a file counts within the folder."""
 
 
 class Stopping:
@@ -94,7 +94,7 @@ class Stopping:
 
 
 def _restored(out: Path, state: Mapping[str, bytes]) -> None:
-    """Have a folder hold these files and nothing else."""
+    """Make these files the only ones in a folder."""
     shutil.rmtree(out)
     for name, data in state.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)

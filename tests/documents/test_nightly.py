@@ -48,7 +48,7 @@ def new_failures(output: str) -> list[str]:
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="cron and sh")
 
 
-def test_only_what_is_new_since_last_night_is_printed(tmp_path: Path) -> None:
+def test_only_failures_new_since_last_night_are_printed(tmp_path: Path) -> None:
     (tmp_path / "accounts.csv").write_text(ACCOUNTS)
     code, output = night(tmp_path, SAMPLES / "2026-09-30")
     assert (code, new_failures(output)) == (1, ["123456789012 no-root-access-key"])

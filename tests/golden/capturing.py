@@ -54,7 +54,7 @@ class Step(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The files that are there, and the commands, one after the other."""
+    """The input files, and the commands in their order."""
 
     files: Callable[[], Mapping[str, bytes]]
     steps: Sequence[Step]
@@ -119,7 +119,7 @@ def _stored_run(name: str) -> Run:
 
 
 def _samples() -> dict[str, bytes]:
-    """Return the sample reports, and what lies beside them, but for pictures."""
+    """Return the sample reports, and the files beside them, without pictures."""
     paths = sorted(path for path in SAMPLES.rglob("*") if path.suffix in {".csv", ".json"})
     files = {f"in/{path.relative_to(SAMPLES).as_posix()}": path.read_bytes() for path in paths}
     return files | {"in/README.md": b"# Sample reports\n"}
@@ -137,7 +137,7 @@ def _crossed() -> dict[str, bytes]:
 
 
 def _swapped() -> dict[str, bytes]:
-    """Return reports of several days, two of which lie in each other's folder: time goes backwards."""
+    """Return reports of several days; those of two days are in each other's folder, so that time goes backwards."""
     swapped_days = {"2026-09-30": "2026-10-31", "2026-10-31": "2026-09-30"}
     files = {}
     for name, content in drawn("days_in_folders").files.items():
@@ -247,7 +247,7 @@ def _folder(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _table(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the columns of a table, its rows as they stand, and its rows whatever their order."""
+    """Yield the columns of a table, its rows in their order, and its rows sorted."""
     table = parquet.ParquetFile(path).read()
     rows = [json.dumps(row, ensure_ascii=False, default=_plain) for row in table.to_pylist()]
     yield "columns", "".join(f"{field.name}: {field.type}\n" for field in table.schema)

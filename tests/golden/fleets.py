@@ -286,7 +286,7 @@ MULTI_DAY: Final = tuple(FLEETS)
 """The fleets of several days."""
 
 
-# How reports lie about
+# How reports are stored
 
 
 @_fleet
@@ -497,7 +497,7 @@ def written_otherwise(dice: Random) -> Fleet:
 
 @_fleet
 def users_twice(dice: Random) -> Fleet:
-    """The same users in two files of a snapshot, in other letters, and twice in one."""
+    """The same users in two files of a snapshot, in different case, and twice in one file."""
     rows = [_user(dice, name, ACCOUNTS[0], DAY) for name in NAMES[:5]]
     again = [row | {"user": row["user"].upper(), "mfa_active": "true"} for row in rows[:3]]
     files = {

@@ -147,7 +147,9 @@ def test_each_format_renders_each_kind_it_takes(sets: dict[str, Path], tmp_path:
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)
-def test_what_a_format_needs_is_exactly_enough(sets: dict[str, Path], tmp_path: Path, kind: str, name: str) -> None:
+def test_a_format_reads_exactly_the_tables_that_it_needs(
+    sets: dict[str, Path], tmp_path: Path, kind: str, name: str
+) -> None:
     evidence = opened(sets[kind])
     (output_format,) = chosen(kind, [name])
     needs = set(output_format.needs[kind])

@@ -456,7 +456,7 @@ def test_instants_become_seconds_with_any_awk(hostile: Path, awk: list[str]) -> 
     assert output.split() == [*(f"{instant.timestamp():.0f}" for instant in instants), *(["none"] * len(bad))]
 
 
-def test_shellcheck_has_nothing_to_say(hostile: Path, tmp_path: Path) -> None:
+def test_shellcheck_has_no_complaint(hostile: Path, tmp_path: Path) -> None:
     checker = shutil.which("shellcheck")
     if checker is None:
         pytest.skip("needs shellcheck")
@@ -681,7 +681,7 @@ def test_only_the_newest_report_of_an_account_is_acted_on(tmp_path: Path, every:
 
 
 @pytest.mark.parametrize("as_of", [None, AS_OF])
-def test_what_an_old_report_shows_is_left_to_people(tmp_path: Path, as_of: datetime | None) -> None:
+def test_failures_of_an_old_report_are_left_to_people(tmp_path: Path, as_of: datetime | None) -> None:
     other_account, created = "444455556666", "2013-01-01T00:00:00Z"
     old_key = key(rotated=created, used="2014-06-01T12:34:00Z")
     rows = [user("ann", account=other_account, user_creation_time=created, **old_key)]

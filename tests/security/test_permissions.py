@@ -1,4 +1,4 @@
-"""What is written is for whoever ran the program, and for nobody else."""
+"""Only the user who ran the program can read and write its outputs."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ COPIED: Final = """
 
 
 @pytest.mark.parametrize(("page", "table"), [("out", "users"), ("out", "accounts"), ("compare", "events")])
-def test_what_is_copied_from_a_page_holds_no_formula(folder: Path, browser: Browser, page: str, table: str) -> None:
+def test_text_copied_from_a_page_holds_no_formula(folder: Path, browser: Browser, page: str, table: str) -> None:
     browser.open(folder / page / "report.html")
     copied: dict[str, Any] = browser.run(COPIED, f"#{table} tbody")
     assert copied["kept"], "the page fills the clipboard itself"

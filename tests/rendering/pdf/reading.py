@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def text_of(pdf: Path | BinaryIO) -> str:
-    """Return the text of all pages; a blank stands for the ends of lines, and places to break long words are gone."""
+    """Return the text of all pages, with blanks for ends of lines and without invisible breaks in long words."""
     text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)
     return re.sub(r"\s+", " ", text.replace("\N{ZERO WIDTH SPACE}", ""))
 

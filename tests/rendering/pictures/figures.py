@@ -140,7 +140,7 @@ def with_limit(audit: Audit, days: int) -> Audit:
 
 
 def with_long_names(audit: Audit, endings: Sequence[str]) -> Audit:
-    """Return an audit of longer names: for each ending all controls with that ending, and their findings anew."""
+    """Return an audit with longer names: all controls and their findings once for each ending."""
     checks = [
         replace(check, control=replace(check.control, id=f"{check.control.id}-{ending}"))
         for ending in endings
@@ -162,7 +162,7 @@ def cells_of(figure: Figure) -> dict[tuple[float, float], Text]:
 
 
 def assert_readable(figure: Figure) -> None:
-    """Nothing is cut off by the edge of the picture, and no text lies on another."""
+    """Require that the edge of the picture cuts nothing off, and that no text covers another."""
     boxes = [(text.get_text(), text.get_window_extent()) for text in visible(figure)]
     for text, box in boxes:
         inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1

@@ -1,4 +1,4 @@
-"""The canvas of all pictures, whatever the reader's settings are."""
+"""The canvas of all pictures, which does not depend on the reader's settings."""
 
 from __future__ import annotations
 

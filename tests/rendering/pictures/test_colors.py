@@ -1,4 +1,4 @@
-"""Yellow stands for checks that are not checked, and for nothing else."""
+"""Yellow means checks that are not checked, and nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 YELLOW = rgb_to_hls(*to_rgb(UNSURE))[0]
 NEAR = 25 / 360
-"""How far a hue is from that yellow at least, if it is no other yellow."""
+"""The least distance from that yellow of a hue that does not look yellow."""
 GREY = 0.15
 """The saturation below which a colour has no visible hue."""
 SOURCES = sorted(Path(pictures.__file__).parent.rglob("*.py"))
@@ -58,7 +58,7 @@ def test_no_other_colour_of_the_pictures_is_near_yellow() -> None:
 
 
 @pytest.mark.parametrize("name", ["idle_days", "status", "accounts", "age_vs_idle"])
-def test_what_is_decided_has_no_yellow(audit_of: Callable[..., Audit], name: str) -> None:
+def test_pictures_of_decided_checks_have_no_yellow(audit_of: Callable[..., Audit], name: str) -> None:
     recent = password(changed="2026-10-30T00:00:00Z", used="2026-10-31T00:00:00Z")
     result = audit_of([user("a", **OLD_KEY), user("b", **recent)])
     assert yellow_pixels(drawn(result, name)) < 0.0005
@@ -74,5 +74,5 @@ def test_histories_have_no_yellow(name: str, world: str) -> None:
     assert yellow_pixels(worlds.draw(worlds.world_and_history(world)[1], name)) < 0.0005
 
 
-def test_what_could_not_be_decided_is_yellow(sized: Callable[[int], Audit]) -> None:
+def test_undecided_checks_are_yellow(sized: Callable[[int], Audit]) -> None:
     assert yellow_pixels(drawn(sized(50), "status")) > 0.002

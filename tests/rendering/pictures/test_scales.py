@@ -46,14 +46,14 @@ def size(bar: object, side: str) -> float:
 
 
 @pytest.mark.parametrize("users", [50, MANY])
-def test_bars_of_accounts_stand_on_a_scale(sized: Callable[[int], Audit], users: int) -> None:
+def test_bars_of_accounts_have_a_scale(sized: Callable[[int], Audit], users: int) -> None:
     result = sized(users)
     (panel,) = drawn(result, "accounts").axes
     assert_numbered(panel.xaxis, int(result.by_account["fail"].max()))
 
 
 @pytest.mark.parametrize("world", ["one", "a month", "many"])
-def test_what_opened_and_closed_stands_on_one_scale(world: str) -> None:
+def test_opened_and_closed_failures_share_one_scale(world: str) -> None:
     figure = worlds.drawn(worlds.world_and_history(world)[1], "opened_closed")
     panel: Axes = figure.axes[0]
     assert_numbered(panel.yaxis, 0)

@@ -99,7 +99,7 @@ def test_a_workbook_from_elsewhere_does_not_unblock_the_run(folder: Path) -> Non
         (["--carry-over", "out/workbook.xlsx", "--format", "parquet"], "--carry-over needs the format excel"),
     ],
 )
-def test_what_cannot_be_carried_over_is_an_error_before_anything_is_read(
+def test_wrong_options_to_carry_over_are_errors_before_anything_is_read(
     folder: Path, options: list[str], message: str
 ) -> None:
     done = run("audit", "2026-10-31.csv", "-o", "new", *options, cwd=folder)

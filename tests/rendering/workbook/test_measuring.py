@@ -1,4 +1,4 @@
-"""Columns and rows are large enough for what stands in them."""
+"""Columns and rows are large enough for their texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that are put into a sheet whole are those that XlsxWriter writes cell by cell."""
+"""Rows that are put into a sheet as a whole equal the rows that XlsxWriter writes cell by cell."""
 
 from __future__ import annotations
 

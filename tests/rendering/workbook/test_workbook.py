@@ -382,7 +382,7 @@ def test_the_summary_counts_accounts_by_requirement(
     assert rows[at + 2 + len(framework.requirements)][0] is None
 
 
-def test_the_summary_says_nothing_by_requirement_without_a_benchmark(by_policy: Audit, tmp_path: Path) -> None:
+def test_a_summary_without_a_benchmark_has_no_requirements(by_policy: Audit, tmp_path: Path) -> None:
     assert not any(
         "number of accounts by result" in text for text in all_texts(written(by_policy, tmp_path), "Summary")
     )

@@ -125,7 +125,7 @@ def locked(sheet: Worksheet, row: int, column: int) -> bool:
     return bool(sheet.cell(row, column).protection.locked)
 
 
-def test_only_what_reviewers_fill_in_is_unlocked_and_no_sheet_has_a_password(all_of: Audit, tmp_path: Path) -> None:
+def test_only_cells_for_reviewers_are_unlocked_and_no_sheet_has_a_password(all_of: Audit, tmp_path: Path) -> None:
     ((account, user_name, credential, noted_by),) = _first(all_of)
     marks = marks_of([Mark(account, user_name, credential, noted_by, "", True, "c", "r", "2026-12-01", "x")])  # noqa: FBT003
     book = load_workbook(write(all_of, tmp_path / "a.xlsx", marks))

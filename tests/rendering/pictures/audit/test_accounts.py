@@ -68,7 +68,7 @@ def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(planned:
     assert "number of failures; hatched: waived" in texts(figure)
 
 
-def test_numbers_of_accounts_are_whole_and_names_stand_in_one_line(tmp_path: Path) -> None:
+def test_numbers_of_accounts_are_whole_and_names_are_in_one_line(tmp_path: Path) -> None:
     count = 9
     for number in range(count):
         account = f"{111122220000 + number}"

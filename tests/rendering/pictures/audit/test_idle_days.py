@@ -50,7 +50,7 @@ def test_the_bins_hold_every_exact_idle_time(sized: Callable[[int], Audit]) -> N
 
 
 @pytest.mark.parametrize("limit", [1, 10, 45, 400, 5_000])
-def test_no_bin_lies_on_both_sides_of_the_limit(sized: Callable[[int], Audit], limit: int) -> None:
+def test_no_bin_is_on_both_sides_of_the_limit(sized: Callable[[int], Audit], limit: int) -> None:
     result = sized(MANY)
     figure = idle_days.draw(with_limit(result, limit))
     exact = result.findings[result.findings["reason"].isin(list(EXACT))]

@@ -47,7 +47,7 @@ SIGNS = {
     "pass": "\N{CHECK MARK}",
     "not_applicable": DASH,
 }
-"""What stands in a cell."""
+"""The sign in a cell, by status."""
 ROOM_FOR, ROWS = 15, 60
 """How many accounts and requirements are shown."""
 
@@ -86,7 +86,7 @@ source = "made up"
 
 @pytest.mark.parametrize("benchmark", ["cis-7.0", "nist-800-53r5", "bsi-c5-2025", "soc2"])
 @pytest.mark.parametrize("many", [0, 700])
-def test_the_cells_are_what_the_table_says(planned: Callable[..., Audit], benchmark: str, many: int) -> None:
+def test_the_cells_show_the_statuses_of_the_table(planned: Callable[..., Audit], benchmark: str, many: int) -> None:
     result = planned(benchmark, ODD, many)
     figure = drawn(result, "requirements")
     assert_readable(figure)

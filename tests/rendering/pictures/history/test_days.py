@@ -29,7 +29,7 @@ from tests.rendering.pictures.history.worlds import (
 
 DAYS = st.one_of(
     st.lists(st.integers(0, 20_000), unique=True, max_size=40),
-    # A few old ones, and many that lie close together.
+    # A few old days, and many that are close together.
     st.tuples(
         st.lists(st.integers(0, 9_000), unique=True, max_size=4),
         st.lists(st.integers(15_000, 15_400), unique=True, max_size=30),

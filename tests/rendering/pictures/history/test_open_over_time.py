@@ -79,7 +79,7 @@ def test_areas_are_the_open_failures_by_control(world: str) -> None:
         }
         for label in sum_labels:
             assert height(shown[label], number(day) + 0.5) == sum(counts[name] for name in largest[7:])
-    # Beside each area stands how high it is at the end.
+    # The text beside each area is its height at the end.
     last = {name: truth.open_on(every[-1], control=name) for name in control_labels}
     assert {f"{name}  {count:,}" for name, count in last.items()} <= set(texts(figure))
     assert title(history, "open_over_time").startswith(

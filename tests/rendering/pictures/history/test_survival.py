@@ -58,7 +58,7 @@ def most_share(failures: list[tuple[float, float, bool]], day: float) -> float:
 
 
 @pytest.mark.parametrize("world", drew("survival"))
-def test_the_band_lies_between_the_fewest_and_the_most_days_of_each_failure(world: str) -> None:
+def test_the_band_is_between_the_fewest_and_the_most_days_of_each_failure(world: str) -> None:
     truth, history = world_and_history(world)
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
     new = [row for row in rows if not row["censored_left"] and row["opened_earliest"]]

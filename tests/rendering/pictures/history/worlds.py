@@ -310,7 +310,7 @@ def dates_of(world: World) -> list[int]:
 
 
 def is_missing(days: list[int], day: int, end: int) -> bool:
-    """Whether a day lies between two snapshots that are too far apart, or far behind the last one."""
+    """Whether a day is between two snapshots that are too far apart, or long after the last one."""
     before = [snapshot for snapshot in days if snapshot <= day]
     if not before or before[-1] == day:
         return False
@@ -340,7 +340,7 @@ def spans(truth: World, unit: str) -> list[str]:
 
 
 def cells_of(figure: Figure) -> dict[tuple[int, int], str]:
-    """What stands in each cell, by column and row; in blank ones nothing does."""
+    """The text of each cell, by column and row; it is empty in hatched cells."""
     axes = figure.axes[0]
     cells = {
         (round(patch.get_x() + 0.48), round(patch.get_y() + 0.46)): "" if patch.get_hatch() else "?"
