@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-EVERY: Final[Mapping[str, int]] = {
+EVERY_NTH: Final[Mapping[str, int]] = {
     "campaign/test_campaign.py::test_faults_of_the_program_are_found": 3,
     "cli/test_inspect.py::test_the_table_fits_the_terminal_and_tears_no_word": 4,
     "cli/test_screens.py::test_names_are_whole_at_any_width": 5,
@@ -173,5 +173,5 @@ def leave_out(items: Sequence[pytest.Item]) -> None:
     for item in items:
         name = item.nodeid.removeprefix("tests/").partition("[")[0]
         number = numbers[name] = numbers.get(name, -1) + 1
-        if name in SLOW or number % EVERY.get(name, 1):
+        if name in SLOW or number % EVERY_NTH.get(name, 1):
             item.add_marker(pytest.mark.slow)

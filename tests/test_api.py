@@ -41,7 +41,7 @@ SAMPLES: Final = ROOT / "sample_reports"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder of its own, in which the sample reports are, and temporary folders below `tmp`."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
@@ -53,13 +53,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- what importing does ----------------------------------------------------------------------------------------------
 
 
-def in_a_process(code: str) -> str:
+def output_of_process(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
     return done.stdout
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    names = set(in_a_process("import sys, analyzer\nprint(*sys.modules)").split())
+    names = set(output_of_process("import sys, analyzer\nprint(*sys.modules)").split())
     heavy = {"pandas", "numpy", "pyarrow", "matplotlib", "xlsxwriter", "jinja2", "yaml", "typer", "rich", "icalendar"}
     assert "analyzer.pipeline.api" in names
     assert not names & heavy
@@ -74,7 +74,7 @@ def test_importing_loads_nothing_heavy() -> None:
     ],
 )
 def test_history_stays_the_function_whatever_is_loaded(code: str) -> None:
-    assert in_a_process(f"{code}\nprint(analyzer.history.__module__)") == "analyzer.pipeline.api\n"
+    assert output_of_process(f"{code}\nprint(analyzer.history.__module__)") == "analyzer.pipeline.api\n"
 
 
 def test_every_public_name_exists_and_is_described() -> None:
@@ -83,7 +83,7 @@ def test_every_public_name_exists_and_is_described() -> None:
 
 
 @pytest.mark.parametrize("module", [analyzer, api, opened], ids=lambda value: str(value.__name__))
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
     failed, tried = doctest.testmod(module)
     assert tried > 2
@@ -92,11 +92,21 @@ def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
 
 # --- parameters are options -------------------------------------------------------------------------------------------
 
-WRITTEN: Final = {"output", "format", "tables", "workbook_rows", "carry_over", "by", "due_within", "sign", "record_run"}
+WRITE_OPTIONS: Final = {
+    "output",
+    "format",
+    "tables",
+    "workbook_rows",
+    "carry_over",
+    "by",
+    "due_within",
+    "sign",
+    "record_run",
+}
 """Options that say what is written: `write` has them, but for --tables."""
-SHOWN: Final = {"fail_on", "strict", "exit_zero", "quiet", "json", "json_all", "verbose", "help"}
+PRINT_OPTIONS: Final = {"fail_on", "strict", "exit_zero", "quiet", "json", "json_all", "verbose", "help"}
 """Options of what is printed, and of the exit code."""
-OF_CLUSTERS: Final = {"engine", "scheduler"}
+CLUSTER_OPTIONS: Final = {"engine", "scheduler"}
 RENAMED: Final = {"from": "from_"}
 """`from` is a word of Python's own."""
 
@@ -119,7 +129,7 @@ def test_parameters_are_the_options_of_the_command(function: Callable[..., Evide
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    assert parameters.keys() == options.keys() - WRITTEN - SHOWN - OF_CLUSTERS
+    assert parameters.keys() == options.keys() - WRITE_OPTIONS - PRINT_OPTIONS - CLUSTER_OPTIONS
     assert {name: default or None for name, default in parameters.items()} == {
         name: options[name] or None for name in parameters
     }
@@ -142,9 +152,10 @@ def test_parameters_of_write_are_the_options_of_the_command(kind: type[AnyEviden
     command = {"comparison": "compare"}.get(kind.kind, kind.kind)
     options = options_of(command)
     parameters = dict(inspect.signature(kind.write).parameters)
-    assert {"formats" if name == "format" else name for name in options.keys() & WRITTEN} - {"output", "tables"} == (
-        parameters.keys() - {"self", "folder"}
-    )
+    assert {"formats" if name == "format" else name for name in options.keys() & WRITE_OPTIONS} - {
+        "output",
+        "tables",
+    } == (parameters.keys() - {"self", "folder"})
     assert parameters["workbook_rows"].default == options["workbook_rows"]
 
 
@@ -187,7 +198,7 @@ def require_same(
     assert evidence.summary.exit_code == printed["exit_code"]
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_an_audit_in_the_default_formats_equals_that_of_the_command() -> None:
     with analyzer.audit("sample_reports") as evidence:
         require_same(evidence, ["audit", "sample_reports"], None)
@@ -212,25 +223,29 @@ def test_an_audit_in_the_default_formats_equals_that_of_the_command() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
-def test_an_audit_equals_that_of_the_command(here: Path, options: dict[str, Any], arguments: list[str]) -> None:
-    (here / "policy.toml").write_text(POLICY)
-    (here / "leavers.csv").write_text(LEAVERS)
+def test_an_audit_equals_that_of_the_command(
+    working_folder: Path, options: dict[str, Any], arguments: list[str]
+) -> None:
+    (working_folder / "policy.toml").write_text(POLICY)
+    (working_folder / "leavers.csv").write_text(LEAVERS)
     evidence = analyzer.audit(["sample_reports"], **options)
     formats = "parquet,html,excel" + ("" if "every_snapshot" in options else ",ics")
     require_same(evidence, ["audit", "sample_reports", *arguments], formats)
 
 
 @pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda value: str(value.__name__))
-def test_an_audit_with_accounts_and_owners_equals_that_of_the_command(here: Path, make: Callable[[Path], None]) -> None:
-    make(here / "made")
+def test_an_audit_with_accounts_and_owners_equals_that_of_the_command(
+    working_folder: Path, make: Callable[[Path], None]
+) -> None:
+    make(working_folder / "made")
     paths = [str(path) for path in sorted(Path("made").iterdir()) if path.is_dir()]
     evidence = analyzer.audit(paths, accounts="made/accounts.csv", max_report_age=20)
     options = ["--accounts", "made/accounts.csv", "--max-report-age", "20", "--by", "owner", "--workbook-rows", "50"]
     require_same(evidence, ["audit", *paths, *options], "parquet,excel,remediation", by="owner", workbook_rows=50)
 
 
-def test_a_comparison_equals_that_of_the_command(here: Path) -> None:
-    old, new = "sample_reports/2026-09-30", here / "sample_reports/2026-10-31"
+def test_a_comparison_equals_that_of_the_command(working_folder: Path) -> None:
+    old, new = "sample_reports/2026-09-30", working_folder / "sample_reports/2026-10-31"
     evidence = analyzer.compare(old, "sample_reports/2026-10-31")
     require_same(evidence, ["compare", old, "sample_reports/2026-10-31"], None)
     for name, reports in (("old", old), ("new", new)):
@@ -239,14 +254,14 @@ def test_a_comparison_equals_that_of_the_command(here: Path) -> None:
     require_same(analyzer.compare("old", "new"), ["compare", "old", "new"], "parquet,excel")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_a_history_equals_that_of_the_command() -> None:
     evidence = analyzer.history("sample_reports", sla_days=30, benchmark="cis-5.0")
     require_same(evidence, ["history", "sample_reports", "--sla-days", "30", "--benchmark", "cis-5.0"], None)
 
 
 @pytest.mark.parametrize("run_of", [analyzer.audit, analyzer.history], ids=["audit", "history"])
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_the_least_severity_of_an_exit_code_may_be_a_text(
     run_of: Callable[..., analyzer.AuditEvidence | analyzer.HistoryEvidence],
 ) -> None:
@@ -259,7 +274,7 @@ def test_the_least_severity_of_an_exit_code_may_be_a_text(
         summary.exit_code_of(fail_on="grave")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_results_are_shown_in_a_line() -> None:
     """A notebook printed all tables of a summary: 29,000 characters."""
     results = (
@@ -278,7 +293,7 @@ def test_results_are_shown_in_a_line() -> None:
         assert len(shown) < 250
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_evidence_from_a_store_equals_that_of_the_command() -> None:
     run("ingest", "sample_reports", "--store", "kept")
     dates: list[date | str] = [date(2026, 9, 30), "2026-10-31"]
@@ -290,7 +305,7 @@ def test_evidence_from_a_store_equals_that_of_the_command() -> None:
     require_same(compared, ["compare", *arguments], "parquet,html")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_marks_of_reviewers_are_carried_over() -> None:
     with analyzer.audit("sample_reports") as evidence:
         evidence.write("first", formats="excel")
@@ -303,7 +318,7 @@ def test_marks_of_reviewers_are_carried_over() -> None:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_tables_are_those_that_are_written() -> None:
     evidence = analyzer.audit("sample_reports", benchmark="cis-7.0")
     evidence.write("out", formats="parquet")
@@ -321,7 +336,7 @@ def test_tables_are_those_that_are_written() -> None:
     assert opened_again.summary.facts == evidence.summary.facts
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_comparisons_and_histories_have_their_tables() -> None:
     compared = analyzer.compare("sample_reports/2026-09-30", "sample_reports/2026-10-31")
     followed = analyzer.history("sample_reports")
@@ -335,7 +350,7 @@ def test_comparisons_and_histories_have_their_tables() -> None:
         assert type(analyzer.open_evidence("out")) is type(evidence)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_changes_to_a_frame_change_no_evidence() -> None:
     evidence = analyzer.audit("sample_reports")
     before, frame = evidence.findings, evidence.findings
@@ -354,13 +369,13 @@ def test_changes_to_a_frame_change_no_evidence() -> None:
         pd.Timestamp("2026-10-31T12:00:00Z"),
     ],
 )
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_instants_may_be_texts_or_datetimes(as_of: str | datetime) -> None:
     summary = analyzer.audit("sample_reports/2026-10-31", as_of=as_of).summary
     assert summary.settings.as_of == datetime(2026, 10, 31, 12, tzinfo=UTC)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_a_date_is_the_end_of_its_day() -> None:
     summary = analyzer.audit("sample_reports/2026-10-31", as_of=date(2026, 10, 31)).summary
     assert summary.settings.as_of == datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -373,12 +388,12 @@ def left_over(folder: Path) -> list[str]:
     return [path.name for path in (folder / "tmp").iterdir()]
 
 
-def test_the_temporary_folder_goes_with_the_evidence(here: Path) -> None:
+def test_the_temporary_folder_goes_with_the_evidence(working_folder: Path) -> None:
     with analyzer.audit("sample_reports") as evidence:
         findings, summary = evidence.findings, evidence.summary
         assert Path(evidence.folder, "findings.parquet").is_file()
-        assert len(left_over(here)) == 1
-    assert left_over(here) == []
+        assert len(left_over(working_folder)) == 1
+    assert left_over(working_folder) == []
     for use in (partial(getattr, evidence, "users"), partial(evidence.write, "out")):
         with pytest.raises(UsageError, match="was closed"):
             use()
@@ -389,31 +404,31 @@ def test_the_temporary_folder_goes_with_the_evidence(here: Path) -> None:
     assert evidence.summary.facts == summary.facts
 
 
-def test_the_temporary_folder_goes_when_nothing_refers_to_the_evidence(here: Path) -> None:
+def test_the_temporary_folder_goes_when_nothing_refers_to_the_evidence(working_folder: Path) -> None:
     evidence = analyzer.audit("sample_reports")
-    assert len(left_over(here)) == 1
+    assert len(left_over(working_folder)) == 1
     del evidence
     gc.collect()
-    assert left_over(here) == []
+    assert left_over(working_folder) == []
 
 
-def test_a_failed_run_leaves_no_folder(here: Path) -> None:
-    (here / "empty").mkdir()
+def test_a_failed_run_leaves_no_folder(working_folder: Path) -> None:
+    (working_folder / "empty").mkdir()
     with pytest.raises(InputError):
         analyzer.audit("empty")
-    assert left_over(here) == []
+    assert left_over(working_folder) == []
 
 
-def test_the_temporary_folder_goes_with_the_program(here: Path) -> None:
+def test_the_temporary_folder_goes_with_the_program(working_folder: Path) -> None:
     code = (
-        f"import tempfile; tempfile.tempdir = {str(here / 'tmp')!r}\n"
+        f"import tempfile; tempfile.tempdir = {str(working_folder / 'tmp')!r}\n"
         "import analyzer, os; kept = analyzer.audit('sample_reports'); print(len(os.listdir(tempfile.tempdir)))"
     )
-    assert in_a_process(code) == "1\n"
-    assert left_over(here) == []
+    assert output_of_process(code) == "1\n"
+    assert left_over(working_folder) == []
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_evidence_that_was_opened_stays() -> None:
     analyzer.audit("sample_reports").write("out", formats="parquet")
     before = files_in(Path("out"))
@@ -457,7 +472,7 @@ def refused() -> Iterator[tuple[str, Callable[[], object], type[AnalyzerError], 
 
 @pytest.mark.parametrize(("call", "error", "message"), [pytest.param(*case, id=name) for name, *case in refused()])
 def test_errors_are_those_of_the_program_and_leave_no_folder(
-    here: Path, call: Callable[[], object], error: type[AnalyzerError], message: str
+    working_folder: Path, call: Callable[[], object], error: type[AnalyzerError], message: str
 ) -> None:
     with pytest.raises(error) as caught:
         call()
@@ -465,10 +480,10 @@ def test_errors_are_those_of_the_program_and_leave_no_folder(
     assert caught.value.hint
     shown = "".join(traceback.format_exception(caught.value))
     assert f"{caught.value.message}\nhint: {caught.value.hint}" in shown
-    assert left_over(here) == []
+    assert left_over(working_folder) == []
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_a_missing_table_is_an_error() -> None:
     evidence = analyzer.audit("sample_reports")
     with pytest.raises(InputError, match="no table 'requirements': it is written only with a framework"):
@@ -487,7 +502,7 @@ def test_a_missing_table_is_an_error() -> None:
         assert "--" not in refused_table.value.message  # a program in Python has parameters
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_evidence_that_was_changed_is_refused() -> None:
     analyzer.audit("sample_reports").write("out", formats="parquet")
     for name in ("findings", "tallies"):
@@ -501,7 +516,7 @@ def test_evidence_that_was_changed_is_refused() -> None:
     assert len(evidence.users)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_write_refuses_what_the_command_refuses() -> None:
     with analyzer.audit("sample_reports", pseudonyms="key") as hidden:
         for options, message in (
@@ -522,7 +537,7 @@ def test_write_refuses_what_the_command_refuses() -> None:
         assert "billing-export" not in set(hidden.users["user"])
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_a_sample_has_no_tables() -> None:
     analyzer.audit("sample_reports").write("out", formats="parquet")
     run("sample", "out", "-o", "drawn")

@@ -20,7 +20,7 @@ from analyzer.rendering.pictures.canvas import own_style
 from analyzer.rendering.pictures.render import AUDIT
 from analyzer.survey.organization import ListedAccount, Organization
 from tests.cli.running import run
-from tests.rendering.pictures.figures import shown
+from tests.rendering.pictures.figures import shown_pictures
 from tests.reports import csv_of, root, user, write
 from tests.strategies import as_ofs
 
@@ -132,7 +132,7 @@ def test_every_picture_says_what_is_missing(folder: Path) -> None:
     audit(folder, "--format", "parquet")
     summary = EvidenceSet.at(str(folder / "out")).summary
     with own_style():
-        for name in shown(summary):
+        for name in shown_pictures(summary):
             written = [text.get_text() for text in AUDIT[name](summary).texts]
             assert any("INCOMPLETE: 2 of 3 accounts are missing" in text for text in written), name
 

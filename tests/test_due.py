@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 MICROSECOND: Final = timedelta(microseconds=1)
-EVERY: Final = make_checklist(
+CHECKLIST: Final = make_checklist(
     all_controls=True,
     policy=parse_policy(
         "policy.toml",
@@ -68,8 +68,8 @@ def newest_time(result: Audit, as_of: datetime) -> datetime:
 @given(reports(), as_ofs(), st.data())
 def test_a_check_that_passes_fails_from_its_instant_on(report: Report, as_of: datetime, data: st.DataObject) -> None:
     text = report.to_csv()
-    as_of = newest_time(run_plan(text, EVERY, as_of), as_of)
-    now = run_plan(text, EVERY, as_of)
+    as_of = newest_time(run_plan(text, CHECKLIST, as_of), as_of)
+    now = run_plan(text, CHECKLIST, as_of)
     rows = findings_of(now)
     passing = [row for row in rows if row["fails_at"] is not None]
     for row in rows:
@@ -80,7 +80,7 @@ def test_a_check_that_passes_fails_from_its_instant_on(report: Report, as_of: da
     for instant in data.draw(st.permutations(sorted({row["fails_at"] for row in passing})))[:2]:
         assert instant > as_of
         before, after = (
-            by_subject(run_plan(text, EVERY, moment)) for moment in (instant.to_pydatetime() - MICROSECOND, instant)
+            by_subject(run_plan(text, CHECKLIST, moment)) for moment in (instant.to_pydatetime() - MICROSECOND, instant)
         )
         for row in passing:
             subject = tuple(row[name] for name in ("control", "requirement", "line", "user", "credential"))
@@ -96,7 +96,7 @@ def test_a_check_that_passes_fails_from_its_instant_on(report: Report, as_of: da
 @given(reports(), as_ofs())
 def test_bounded_checks_are_counted_from_the_earliest_instant(report: Report, as_of: datetime) -> None:
     """This holds also where the report shows a later use: a use after the reference instant does not count."""
-    for row in findings_of(run_plan(report.to_csv(), EVERY, as_of)):
+    for row in findings_of(run_plan(report.to_csv(), CHECKLIST, as_of)):
         if row["fails_at"] is None or row["control"] == "expired-password-in-use":
             continue
         past = MICROSECOND if row["control"].endswith("-rotation") else timedelta(0)
@@ -107,9 +107,9 @@ def test_bounded_checks_are_counted_from_the_earliest_instant(report: Report, as
 @given(reports(), as_ofs())
 def test_a_check_without_an_instant_passes_for_ever(report: Report, as_of: datetime) -> None:
     text = report.to_csv()
-    as_of = newest_time(run_plan(text, EVERY, as_of), as_of)
-    later = by_subject(run_plan(text, EVERY, as_of + timedelta(days=200 * 365)))
-    for row in findings_of(run_plan(text, EVERY, as_of)):
+    as_of = newest_time(run_plan(text, CHECKLIST, as_of), as_of)
+    later = by_subject(run_plan(text, CHECKLIST, as_of + timedelta(days=200 * 365)))
+    for row in findings_of(run_plan(text, CHECKLIST, as_of)):
         subject = tuple(row[name] for name in ("control", "requirement", "line", "user", "credential"))
         if row["status"] == "pass":
             assert (row["fails_at"] is None) == (later[subject] == "pass")

@@ -26,7 +26,7 @@ from tests.test_road import ACCOUNTS, AS_OF, by_itself, fleet, padded
 from tests.test_road import assert_the_same as assert_same_content
 
 CREDREPORT = Path(sys.executable).with_name("credreport")
-LEFT = [*(f"{name}.parquet" for name in TABLES), "tallies.parquet"]
+TABLE_FILES = [*(f"{name}.parquet" for name in TABLES), "tallies.parquet"]
 
 
 def assert_the_same(out: Path, whole: Audit) -> None:
@@ -136,7 +136,7 @@ def test_a_url_keeps_nothing_of_a_run_that_failed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"undated\.csv"):
         run(Settings(), url)
     assert run(Settings(as_of=AS_OF), url).exit_code == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*LEFT, "manifest.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*TABLE_FILES, "manifest.json"}
     with pytest.raises(OutputError, match="is not empty"):
         run(Settings(as_of=AS_OF), url)
     with pytest.raises(OutputError, match="cannot write file:///proc/nope/x"):
@@ -212,7 +212,7 @@ def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
     whole = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
     assert findings.num_rows == len(whole.findings)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *LEFT,
+        *TABLE_FILES,
         *("manifest.json", "rendered.json", "workbook.xlsx"),
     }
 

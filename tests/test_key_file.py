@@ -22,7 +22,7 @@ REPORT = csv_of(root(), user("ci-deployer", **key(rotated="2025-01-01T00:00:00Z"
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
+def working_folder(tmp_path: Path) -> Path:
     write(tmp_path / "in/2026-10-31_111122223333.csv", REPORT)
     return tmp_path
 
@@ -81,47 +81,47 @@ def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
         ("out", "is the output folder out"),
     ],
 )
-def test_a_key_among_inputs_or_outputs_is_refused(here: Path, key_path: str, message: str) -> None:
-    ran = run("audit", "in", "-o", "out", "--pseudonyms", key_path, cwd=here)
+def test_a_key_among_inputs_or_outputs_is_refused(working_folder: Path, key_path: str, message: str) -> None:
+    ran = run("audit", "in", "-o", "out", "--pseudonyms", key_path, cwd=working_folder)
     assert ran.returncode == 2
     assert message in ran.stderr
-    assert not (here / "out").exists()
-    assert not (here / "in/key").exists()
+    assert not (working_folder / "out").exists()
+    assert not (working_folder / "in/key").exists()
 
 
-def test_a_format_that_needs_names_is_refused_before_anything_is_read(here: Path) -> None:
-    ran = run("audit", "nowhere", "-o", "out", "--format", "remediation", "--pseudonyms", "key", cwd=here)
+def test_a_format_that_needs_names_is_refused_before_anything_is_read(working_folder: Path) -> None:
+    ran = run("audit", "nowhere", "-o", "out", "--format", "remediation", "--pseudonyms", "key", cwd=working_folder)
     assert ran.returncode == 2
     assert "--format remediation cannot be used with pseudonyms" in ran.stderr
-    assert not (here / "key").exists()
+    assert not (working_folder / "key").exists()
 
 
-def test_notes_name_a_new_key_and_a_key_that_others_can_read(here: Path) -> None:
-    first = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
+def test_notes_name_a_new_key_and_a_key_that_others_can_read(working_folder: Path) -> None:
+    first = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=working_folder)
     assert "note: new key in key; keep this file" in first.stderr
     assert "are pseudonyms" in first.stdout
-    again = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
+    again = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=working_folder)
     assert again.stderr == ""
-    (here / "key").chmod(0o640)
-    readable = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
+    (working_folder / "key").chmod(0o640)
+    readable = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=working_folder)
     assert "other users can read the key key" in readable.stderr
-    quiet = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", "-q", cwd=here)
+    quiet = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", "-q", cwd=working_folder)
     assert (quiet.stdout, quiet.stderr) == ("", "")
 
 
-def test_the_key_is_not_in_the_evidence_and_its_fingerprint_is(here: Path) -> None:
-    run("audit", "in", "-o", "out", "--pseudonyms", "key", cwd=here)
-    pseudonyms = read_key(here / "key").pseudonyms
-    assert EvidenceSet.at(str(here / "out")).pseudonyms == pseudonyms.fingerprint
-    for path in (here / "out").rglob("*"):
+def test_the_key_is_not_in_the_evidence_and_its_fingerprint_is(working_folder: Path) -> None:
+    run("audit", "in", "-o", "out", "--pseudonyms", "key", cwd=working_folder)
+    pseudonyms = read_key(working_folder / "key").pseudonyms
+    assert EvidenceSet.at(str(working_folder / "out")).pseudonyms == pseudonyms.fingerprint
+    for path in (working_folder / "out").rglob("*"):
         if path.is_file():
             assert pseudonyms.key.hex() not in path.read_text("latin-1")
             assert pseudonyms.key not in path.read_bytes()
 
 
-def test_an_error_of_reading_has_the_names(here: Path) -> None:
-    write(here / "undated/deployers.csv", REPORT)
-    ran = run("audit", "undated", "-o", "out", "--pseudonyms", "key", cwd=here)
+def test_an_error_of_reading_has_the_names(working_folder: Path) -> None:
+    write(working_folder / "undated/deployers.csv", REPORT)
+    ran = run("audit", "undated", "-o", "out", "--pseudonyms", "key", cwd=working_folder)
     assert ran.returncode == 2
     assert "undated/deployers.csv" in ran.stderr
 
@@ -130,11 +130,11 @@ def test_an_error_of_reading_has_the_names(here: Path) -> None:
 
 
 @pytest.fixture
-def hidden(here: Path) -> Path:
-    write(here / "key", KEY)
-    write(here / "in/more.zip", b"PK\x05\x06" + bytes(18))
-    run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
-    return here
+def hidden(working_folder: Path) -> Path:
+    write(working_folder / "key", KEY)
+    write(working_folder / "in/more.zip", b"PK\x05\x06" + bytes(18))
+    run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=working_folder)
+    return working_folder
 
 
 def verified(folder: Path, *options: str) -> tuple[int, str]:
@@ -176,9 +176,9 @@ def test_a_renamed_input_is_found_by_its_digest(hidden: Path) -> None:
     assert verified(hidden, "--inputs", "in", "--pseudonyms", "key")[0] == 0
 
 
-def test_a_set_with_names_needs_no_key(here: Path) -> None:
-    run("audit", "in", "-o", "out", "--format", "parquet", cwd=here)
-    write(here / "key", KEY)
-    code, output = verified(here, "--inputs", "in", "--pseudonyms", "key")
+def test_a_set_with_names_needs_no_key(working_folder: Path) -> None:
+    run("audit", "in", "-o", "out", "--format", "parquet", cwd=working_folder)
+    write(working_folder / "key", KEY)
+    code, output = verified(working_folder, "--inputs", "in", "--pseudonyms", "key")
     assert code == 2
     assert "has no pseudonyms" in output

@@ -40,11 +40,11 @@ USES = {
     "2026-10-01T00:00:00Z": datetime(2026, 10, 1, tzinfo=UTC),
     "": "unknown",
 }
-CAPTURED = {
+CAPTURE_TIMES = {
     "2026-09-15": datetime(2026, 9, 15, 23, 59, 59, 999999, UTC),
     "2026-10-31": datetime(2026, 10, 31, 23, 59, 59, 999999, UTC),
 }
-MADE = "2026-01-01T00:00:00Z"
+CREATED = "2026-01-01T00:00:00Z"
 ROWS = st.lists(
     st.tuples(st.sampled_from(TEXTS), st.sampled_from(TEXTS), st.sampled_from(DAYS)).filter(
         lambda row: row[0] or row[1]
@@ -60,7 +60,7 @@ USERS = st.dictionaries(
 )
 
 
-def of_rows(rows: Sequence[tuple[str, str, date]]) -> tuple[bytes, list[Row]]:
+def leaver_list_of(rows: Sequence[tuple[str, str, date]]) -> tuple[bytes, list[Row]]:
     """Return a list of leavers as a file has it, and as the oracle reads it."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
@@ -68,16 +68,16 @@ def of_rows(rows: Sequence[tuple[str, str, date]]) -> tuple[bytes, list[Row]]:
     return out.getvalue().encode(), [Row(2 + at, *row) for at, row in enumerate(rows)]
 
 
-def of_users(users: dict[str, dict[str, tuple[str, str, bool]]]) -> tuple[dict[str, str], list[User]]:
+def reports_of(users: dict[str, dict[str, tuple[str, str, bool]]]) -> tuple[dict[str, str], list[User]]:
     """Return the report of each account, and its users as the oracle has them."""
     reports, oracle_users = {}, []
     for account, names in users.items():
         rows = [root(account)]
         for name, (active, used, has_certificate) in names.items():
-            cells = key(active=active, rotated=MADE, used=used)
+            cells = key(active=active, rotated=CREATED, used=used)
             credentials = [Credential("access_key_1", active == "true", USES[used])]
             if has_certificate:
-                cells |= {"cert_1_active": "true", "cert_1_last_rotated": MADE}
+                cells |= {"cert_1_active": "true", "cert_1_last_rotated": CREATED}
                 credentials.append(Credential("cert_1", is_active=True, used="unknown"))
             rows.append(user(name, account=account, **cells))
             oracle_users.append(User(account, name, tuple(credentials)))
@@ -85,7 +85,7 @@ def of_users(users: dict[str, dict[str, tuple[str, str, bool]]]) -> tuple[dict[s
     return reports, oracle_users
 
 
-@given(USERS, ROWS, st.sampled_from(list(CAPTURED)), st.sampled_from([None, *DAYS]), st.integers(-1, 1))
+@given(USERS, ROWS, st.sampled_from(list(CAPTURE_TIMES)), st.sampled_from([None, *DAYS]), st.integers(-1, 1))
 @example({"111122223333": {"ann": ("true", "N/A", False)}}, [("ann", "", DAYS[0])], "2026-10-31", DAYS[0], 0)
 @example({"111122223333": {"ann": ("true", "N/A", False)}}, [("ann", "", DAYS[0])], "2026-10-31", DAYS[0], -1)
 def test_the_oracle_says_the_same(
@@ -95,8 +95,8 @@ def test_the_oracle_says_the_same(
     day: date | None,
     microseconds: int,
 ) -> None:
-    data, listed = of_rows(rows)
-    reports, everybody = of_users(users)
+    data, listed = leaver_list_of(rows)
+    reports, everybody = reports_of(users)
     as_of = None
     if day is not None:
         end = datetime(day.year, day.month, day.day, 23, 59, 59, 999999, UTC)
@@ -125,12 +125,12 @@ def test_the_oracle_says_the_same(
     assert_pairs(leavers, pairs(everybody, leaving, with_others=False))
     nameless = distinct([Row(row.line, row.user, row.email) for row in listed])
     assert_pairs(people, pairs(everybody, nameless, with_others=True))
-    instant = as_of or CAPTURED[captured]
+    instant = as_of or CAPTURE_TIMES[captured]
     assert {
         (row["account_id"], row["user"], row["credential"]): (row["status"], row["message"]) for row in findings
     } == {
         (member.account, member.name, credential.slot): verdict(
-            member, credential, everybody, leaving, instant, CAPTURED[captured]
+            member, credential, everybody, leaving, instant, CAPTURE_TIMES[captured]
         )
         for member in everybody
         for credential in member.credentials
@@ -142,7 +142,7 @@ def test_the_oracle_says_the_same(
         assert row["basis"] is None
         if ahead:
             assert row["fails_at"] == row["basis_time"] > instant
-    assert_uses(leavers, leaving, everybody, instant, CAPTURED[captured])
+    assert_uses(leavers, leaving, everybody, instant, CAPTURE_TIMES[captured])
 
 
 def assert_pairs(table: list[dict[str, Any]], expected: set[tuple[Any, ...]]) -> None:
@@ -197,15 +197,15 @@ def folder(tmp_path: Path) -> Path:
     """Return a folder with lists, and reports of two accounts."""
     write(tmp_path / "leavers.csv", LEAVERS)
     write(tmp_path / "people.csv", PEOPLE)
-    used, unused = key(rotated=MADE, used="2026-10-15T08:00:00Z"), key(2, rotated=MADE)
+    used, unused = key(rotated=CREATED, used="2026-10-15T08:00:00Z"), key(2, rotated=CREATED)
     first = [
         user("billing", **OLD, **used, **unused),
         user("reader", **OLD, **key(rotated="2026-10-01T00:00:00Z", used="2026-10-30T08:00:00Z")),
         user("twins", **OLD, **used),
     ]
     second = [
-        user("deployer", account="444455556666", **OLD, **password(changed=MADE, used="2026-09-30T08:00:00Z")),
-        user("Billing", account="444455556666", **OLD, **key(active="false", rotated=MADE)),
+        user("deployer", account="444455556666", **OLD, **password(changed=CREATED, used="2026-09-30T08:00:00Z")),
+        user("Billing", account="444455556666", **OLD, **key(active="false", rotated=CREATED)),
         user("backup-operator", account="444455556666", **OLD, **used),
     ]
     for account, rows in (("111122223333", first), ("444455556666", second)):
@@ -383,15 +383,15 @@ def test_all_that_a_leaver_has_is_removed_and_nothing_is_renewed(folder: Path) -
     rows = [
         user(
             "billing",
-            user_creation_time=MADE,
+            user_creation_time=CREATED,
             mfa_active="false",
-            **password(changed=MADE, used=used),
-            **key(rotated=MADE, used=used),
-            **key(2, rotated=MADE, used="2026-03-01T08:00:00Z"),
+            **password(changed=CREATED, used=used),
+            **key(rotated=CREATED, used=used),
+            **key(2, rotated=CREATED, used="2026-03-01T08:00:00Z"),
             cert_1_active="true",
-            cert_1_last_rotated=MADE,
+            cert_1_last_rotated=CREATED,
         ),
-        user("backup-operator", user_creation_time=MADE, **password(changed=MADE, used=used)),
+        user("backup-operator", user_creation_time=CREATED, **password(changed=CREATED, used=used)),
     ]
     write(folder / "in/2026-10-31_111122223333.csv", csv_of(root("111122223333"), *rows))
     audit(folder, "--format", "remediation", "--all-controls")
@@ -529,7 +529,7 @@ def test_the_control_needs_its_list_in_python_as_well(tmp_path: Path) -> None:
 
 def test_root_is_nobody_and_a_row_without_a_name_could_be_anybody(tmp_path: Path) -> None:
     write(tmp_path / "leavers.csv", "user,last_day\n<root_account>,2026-09-30\nann,2026-09-30\n")
-    nameless = user("", **key(rotated=MADE)) | {"arn": "arn:aws:iam::111122223333:user/"}
+    nameless = user("", **key(rotated=CREATED)) | {"arn": "arn:aws:iam::111122223333:user/"}
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), nameless))
     audit(tmp_path, "--control", "leaver-credentials", "--format", "parquet")
     findings = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
@@ -543,7 +543,7 @@ def test_root_is_nobody_and_a_row_without_a_name_could_be_anybody(tmp_path: Path
 @pytest.mark.parametrize("flag", ["?", ""])
 def test_a_leaver_s_credential_of_unknown_state_is_not_decided(tmp_path: Path, flag: str) -> None:
     write(tmp_path / "leavers.csv", "user,last_day\nann,2026-09-30\n")
-    rows = [user("ann", **key(active=flag, rotated=MADE)), user("bo", **key(active=flag, rotated=MADE))]
+    rows = [user("ann", **key(active=flag, rotated=CREATED)), user("bo", **key(active=flag, rotated=CREATED))]
     rows.append(user("cy", **key(rotated="2026-11-05T00:00:00Z")))
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), *rows))
     audit(tmp_path, "--control", "leaver-credentials", "--format", "parquet")
@@ -556,7 +556,10 @@ def test_a_leaver_s_credential_of_unknown_state_is_not_decided(tmp_path: Path, f
 
 
 def test_each_snapshot_is_compared_and_the_trend_counts_both(folder: Path) -> None:
-    earlier = [user("billing", **OLD, **key(rotated=MADE)), user("reader@example.com", **OLD, **key(rotated=MADE))]
+    earlier = [
+        user("billing", **OLD, **key(rotated=CREATED)),
+        user("reader@example.com", **OLD, **key(rotated=CREATED)),
+    ]
     write(folder / "in/2026-09-30_111122223333.csv", csv_of(root(mfa_active="true"), *earlier))
     facts = json.loads(audit(folder, "--format", "parquet", "--json").stdout)
     (trend,) = (row for row in facts["trend"]["by_control"] if row["control"] == "leaver-credentials")

@@ -18,7 +18,7 @@ from analyzer.rendering.pictures import render
 from analyzer.rendering.workbook.page import NOTHING
 from tests.cli.running import run
 from tests.rendering.pdf.reading import text_of
-from tests.rendering.pictures.figures import drawn, why_not
+from tests.rendering.pictures.figures import figure_of, why_not
 from tests.reports import csv_of, key, password, root, user, write
 
 if TYPE_CHECKING:
@@ -26,17 +26,21 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-EVERY = "2020-01-01T00:00:00Z"
+USER_CREATED = "2020-01-01T00:00:00Z"
 
 
 def all_passing(folder: Path) -> None:
     """Write one account with three users, in which everything passes."""
     users = [
         user(
-            "ci-deployer", user_creation_time=EVERY, **key(rotated="2026-10-01T00:00:00Z", used="2026-10-30T00:00:00Z")
+            "ci-deployer",
+            user_creation_time=USER_CREATED,
+            **key(rotated="2026-10-01T00:00:00Z", used="2026-10-30T00:00:00Z"),
         ),
-        user("auditor", user_creation_time=EVERY, mfa_active="true", **_password("2026-10-01", "2026-10-30")),
-        user("break-glass", user_creation_time=EVERY, mfa_active="true", **_password("2026-10-02", "2026-10-29")),
+        user("auditor", user_creation_time=USER_CREATED, mfa_active="true", **_password("2026-10-01", "2026-10-30")),
+        user(
+            "break-glass", user_creation_time=USER_CREATED, mfa_active="true", **_password("2026-10-02", "2026-10-29")
+        ),
     ]
     owner = root(mfa_active="true", password_last_used="2020-01-01T00:00:00Z")
     write(folder / "2026-10-31/111122223333.csv", csv_of(owner, *users))
@@ -67,7 +71,7 @@ def _report(account: str, seed: int, month: int) -> str:
         cells = key(rotated=f"20{24 + at % 3}-01-{day}T00:00:00Z", used=used, active="true" if at % 11 else "false")
         if at % 3 == 0:
             cells |= _password(f"2026-0{at % 6 + 1}-{day}", f"2026-{month:02}-{day}")
-        rows.append(user(f"user-{n}", account=account, user_creation_time=EVERY, **cells))
+        rows.append(user(f"user-{n}", account=account, user_creation_time=USER_CREATED, **cells))
     return csv_of(root(account, mfa_active="true" if seed % 3 == 1 else "false"), *rows)
 
 
@@ -157,7 +161,7 @@ class Outputs:
     matrix: dict[str, dict[str, str]]
     """The cells of the picture of controls by account: by control and account."""
 
-    def of_sheet(self, account: str, group: str, control: str) -> Any:  # noqa: ANN401 - a cell
+    def sheet_cell(self, account: str, group: str, control: str) -> Any:  # noqa: ANN401 - a cell
         """Return the cell of an account and a control on the sheet Accounts."""
         cells = self.sheet[account].items()
         return next(value for (name, title), value in cells if (name, title.split(" ")[0]) == (group, control))
@@ -178,13 +182,13 @@ def pictures_of(folder: Path) -> dict[str, dict[str, list[str]]]:
     summary = EvidenceSet.at(str(folder)).summary
     picture_texts: dict[str, dict[str, list[str]]] = {"accounts": {}, "status": {}}
     if not (reason := why_not(render.AUDIT["accounts"], summary)):
-        axes = drawn(summary, "accounts").axes[0]
+        axes = figure_of(summary, "accounts").axes[0]
         labels = [label.get_text() for label in axes.get_yticklabels()]
         picture_texts["accounts"] = {
             label.split()[0]: [text.get_text()] for label, text in zip(labels, axes.texts, strict=True)
         }
     assert reason is None or "not checked" not in reason
-    axes = drawn(summary, "status").axes[0]
+    axes = figure_of(summary, "status").axes[0]
     for text in sorted(axes.texts, key=lambda artist: artist.get_window_extent().x0):
         picture_texts["status"].setdefault(str(text.get_position()[1]), []).append(text.get_text())
     return picture_texts
@@ -193,7 +197,7 @@ def pictures_of(folder: Path) -> dict[str, dict[str, list[str]]]:
 def matrix_of(folder: Path) -> dict[str, dict[str, str]]:
     """Return the cells of the picture of controls by account."""
     summary = EvidenceSet.at(str(folder)).summary
-    texts = {text.get_position(): text.get_text() for text in drawn(summary, "matrix").axes[0].texts}
+    texts = {text.get_position(): text.get_text() for text in figure_of(summary, "matrix").axes[0].texts}
     accounts = {x: text.split()[0] for (x, y), text in texts.items() if y == -0.65 and x >= 0}
     checks = summary.checklist
     return {
@@ -364,7 +368,7 @@ def test_cells_of_accounts_count_failures_that_are_not_waived(outputs: Outputs) 
                 assert cell == "?"
             elif not is_open.all():
                 assert cell in {f"({(~is_open).sum()})", "m"}
-            assert outputs.of_sheet(account, "fails", control) in ({fails} if fails else {0, "-"})
+            assert outputs.sheet_cell(account, "fails", control) in ({fails} if fails else {0, "-"})
     if findings["waiver"].notna().any():
         assert "The cells of accounts do not count waived checks" in outputs.page.text
         assert "of these waived" in outputs.page.text

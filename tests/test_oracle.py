@@ -58,17 +58,38 @@ def password(changed: str = "2025-01-01T00:00:00Z", used: str = "no_information"
 
 
 USED, ROTATED = "access_key_1_last_used_date", "access_key_1_last_rotated"
-IN, OUT = "password_last_used", "password_last_changed"
-BORN = "user_creation_time"
+PASSWORD_USED, PASSWORD_CHANGED = "password_last_used", "password_last_changed"
+USER_CREATED = "user_creation_time"
 # as_of, cells, status, basis, idle days, reason
 CASES: dict[str, tuple[datetime, dict[str, str], str, str | None, int | None, str]] = {
     "used a second less than 45 days ago": (NOON, key(used="2026-09-16T12:00:01Z"), "pass", USED, 44, "last_used"),
     "used 45 days ago to the second": (NOON, key(used="2026-09-16T12:00:00Z"), "fail", USED, 45, "last_used"),
     "used a second more than 45 days ago": (NOON, key(used="2026-09-16T11:59:59Z"), "fail", USED, 45, "last_used"),
     "used 46 days ago to the second": (NOON, key(used="2026-09-15T12:00:00Z"), "fail", USED, 46, "last_used"),
-    "a date: 44 days between calendar dates": (T, password(used="2026-09-17T00:00:00Z"), "pass", IN, 44, "last_used"),
-    "a date: 45 days between calendar dates": (T, password(used="2026-09-16T23:59:59Z"), "fail", IN, 45, "last_used"),
-    "a date, to the microsecond": (T, password(used="2026-09-16T23:59:59.999999Z"), "fail", IN, 45, "last_used"),
+    "a date: 44 days between calendar dates": (
+        T,
+        password(used="2026-09-17T00:00:00Z"),
+        "pass",
+        PASSWORD_USED,
+        44,
+        "last_used",
+    ),
+    "a date: 45 days between calendar dates": (
+        T,
+        password(used="2026-09-16T23:59:59Z"),
+        "fail",
+        PASSWORD_USED,
+        45,
+        "last_used",
+    ),
+    "a date, to the microsecond": (
+        T,
+        password(used="2026-09-16T23:59:59.999999Z"),
+        "fail",
+        PASSWORD_USED,
+        45,
+        "last_used",
+    ),
     "an offset moves the date: 23:30 in New York is tomorrow in UTC": (
         T,
         key(used="2026-09-16T23:30:00-04:00"),
@@ -121,29 +142,36 @@ CASES: dict[str, tuple[datetime, dict[str, str], str, str | None, int | None, st
         NOON,
         password("2026-10-30T00:00:00Z", "2026-11-02T00:00:00Z"),
         "not_checked",
-        BORN,
+        USER_CREATED,
         2495,
         "used_after_as_of",
     ),
     "key never used, old": (NOON, key(), "fail", ROTATED, 668, "never_used"),
     "key never used, young": (NOON, key(rotated="2026-09-16T12:00:01Z"), "pass", ROTATED, 44, "never_used"),
-    "password never used, 45 days": (NOON, password("2026-09-16T12:00:00Z"), "fail", OUT, 45, "never_used"),
-    "each sentinel in the other's place": (NOON, password(used="n/a"), "fail", OUT, 668, "never_used"),
+    "password never used, 45 days": (
+        NOON,
+        password("2026-09-16T12:00:00Z"),
+        "fail",
+        PASSWORD_CHANGED,
+        45,
+        "never_used",
+    ),
+    "each sentinel in the other's place": (NOON, password(used="n/a"), "fail", PASSWORD_CHANGED, 668, "never_used"),
     "and for a key, in capitals": (NOON, key(used="NO_INFORMATION"), "fail", ROTATED, 668, "never_used"),
     "a recreated password shows the use of the one before": (
         NOON,
         password("2026-10-30T00:00:00Z", "2026-01-31T12:00:00Z"),
         "fail",
-        IN,
+        PASSWORD_USED,
         273,
         "last_used",
     ),
-    "never used, age unknown, user old": (NOON, key(rotated="N/A"), "not_checked", BORN, 2495, "age_unknown"),
+    "never used, age unknown, user old": (NOON, key(rotated="N/A"), "not_checked", USER_CREATED, 2495, "age_unknown"),
     "never used, age unknown, user young": (
         NOON,
-        key(rotated="2026-02-30T00:00:00Z") | {BORN: "2026-10-01T12:00:00Z"},
+        key(rotated="2026-02-30T00:00:00Z") | {USER_CREATED: "2026-10-01T12:00:00Z"},
         "pass",
-        BORN,
+        USER_CREATED,
         30,
         "age_unknown",
     ),
@@ -151,11 +179,11 @@ CASES: dict[str, tuple[datetime, dict[str, str], str, str | None, int | None, st
         NOON,
         password("2026-10-31T12:00:01Z"),
         "not_checked",
-        BORN,
+        USER_CREATED,
         2495,
         "age_unknown",
     ),
-    "nothing known at all": (NOON, key(rotated="") | {BORN: ""}, "not_checked", None, None, "age_unknown"),
+    "nothing known at all": (NOON, key(rotated="") | {USER_CREATED: ""}, "not_checked", None, None, "age_unknown"),
     "last use blank, key old": (NOON, key(used=""), "not_checked", ROTATED, 668, "last_use_unknown"),
     "last use blank, key young": (
         NOON,
@@ -185,7 +213,7 @@ CASES: dict[str, tuple[datetime, dict[str, str], str, str | None, int | None, st
         NOON,
         password("2026-10-30T00:00:00Z", "yesterday"),
         "not_checked",
-        BORN,
+        USER_CREATED,
         2495,
         "last_use_unknown",
     ),
@@ -199,7 +227,7 @@ CASES: dict[str, tuple[datetime, dict[str, str], str, str | None, int | None, st
     ),
     "user made after, whatever the flag says": (
         NOON,
-        key("") | {BORN: "2026-11-01T00:00:00Z"},
+        key("") | {USER_CREATED: "2026-11-01T00:00:00Z"},
         "not_applicable",
         None,
         None,
@@ -331,10 +359,10 @@ def test_reports_survive_the_way_to_csv_and_back(report: Report) -> None:
 @given(reports(consistent=True))
 def test_consistent_reports_keep_the_order_of_events(report: Report) -> None:
     for row in report.rows:
-        born = read_time(row[BORN])
+        born = read_time(row[USER_CREATED])
         assert born is not None
         for created_column, used_column in (
-            (OUT, IN),
+            (PASSWORD_CHANGED, PASSWORD_USED),
             (ROTATED, USED),
             (ROTATED.replace("1", "2"), USED.replace("1", "2")),
         ):

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("excel", "charts", "remediation")
 ENGINES: Final = {"local": Engine(batch=1), "dask": Engine("dask", batch=1, run=by_itself)}
-OTHER: Final = "444455556666"
-MANY: Final = "777788889999"
+OTHER_ACCOUNT: Final = "444455556666"
+LARGE_ACCOUNT: Final = "777788889999"
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,15 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     write(folder / "2026-10-31/odd.csv", csv_of(root(), *ODD) + "\nbroken,row\n")
     for day in ("2026-10-29", "2026-10-30"):
         write(folder / day / f"{ACCOUNT}.csv", csv_of(root(), *ODD[:3]) + "\nbroken,row,again\n")
-    many = csv_of(root(MANY), *(made_up(number, MANY) for number in range(60)))
+    many = csv_of(root(LARGE_ACCOUNT), *(made_up(number, LARGE_ACCOUNT) for number in range(60)))
     for day in ("2026-10-20", "2026-10-31"):
-        write(folder / day / f"{MANY}.csv", many)
+        write(folder / day / f"{LARGE_ACCOUNT}.csv", many)
     # Two accounts in one file: it is the newest report of only one of them.
-    merged = [user(name, account=account, **key(rotated="2025-01-01T00:00:00Z")) for name, account in (("z", MANY),)]
-    old = user("ci-deploy", account=OTHER, **key(rotated="2026-01-01T00:00:00Z"))
-    write(folder / "2026-10-25/merged.csv", csv_of(root(OTHER), old, *merged))
+    merged = [
+        user(name, account=account, **key(rotated="2025-01-01T00:00:00Z")) for name, account in (("z", LARGE_ACCOUNT),)
+    ]
+    old = user("ci-deploy", account=OTHER_ACCOUNT, **key(rotated="2026-01-01T00:00:00Z"))
+    write(folder / "2026-10-25/merged.csv", csv_of(root(OTHER_ACCOUNT), old, *merged))
     write(folder / "2026-10-31/copy.csv", many)
     write(folder / "2026-10-31/notes.txt", "nothing")
     write(folder / "2026-10-31/empty.csv", "")

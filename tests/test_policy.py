@@ -249,7 +249,7 @@ ROWS = [
 ]
 
 
-def judged(
+def audit_with_policy(
     folder: Path, text: str, rows: list[dict[str, str]] = ROWS, as_of: datetime = AS_OF, *more_controls: str
 ) -> Audit:
     policy = policy_of(folder, text)
@@ -257,7 +257,7 @@ def judged(
     return audit([write(folder / "2026-10-31.csv", csv_of(*rows))], Settings(checklist, as_of=as_of))
 
 
-def covered(result: Audit) -> dict[tuple[str, str], str]:
+def waivers_by_check(result: Audit) -> dict[tuple[str, str], str]:
     rows = result.findings[result.findings["waiver"].notna()]
     return {(row["user"], row["credential"]): row["waiver"] for row in rows.to_dict("records")}
 
@@ -276,8 +276,8 @@ def test_valid_expired_and_unmatched_waivers_are_told_apart(tmp_path: Path) -> N
         + waiver("expired", "2026-10-30", user="breaks")
         + waiver("unmatched", user="nobody")
     )
-    result = judged(tmp_path, text)
-    assert covered(result) == {
+    result = audit_with_policy(tmp_path, text)
+    assert waivers_by_check(result) == {
         ("Break-Glass-1", "password"): "valid",
         ("break-glass-2", "password"): "valid",
         ("break-glass-2", "access_key_1"): "valid",
@@ -295,9 +295,9 @@ def test_valid_expired_and_unmatched_waivers_are_told_apart(tmp_path: Path) -> N
 
 
 def test_waived_checks_do_not_count_for_the_exit_code(tmp_path: Path) -> None:
-    everything = judged(tmp_path, waiver("all", control="unused-credentials"))
+    everything = audit_with_policy(tmp_path, waiver("all", control="unused-credentials"))
     assert (everything.totals["fail"], everything.totals["not_checked"], everything.exit_code) == (4, 1, 0)
-    but_one = judged(tmp_path, waiver("most", user="b*"))
+    but_one = audit_with_policy(tmp_path, waiver("most", user="b*"))
     assert (but_one.totals["open"], but_one.exit_code) == (1, 1), "what could not be decided is left"
 
 
@@ -320,15 +320,15 @@ def test_waived_checks_do_not_count_for_the_exit_code(tmp_path: Path) -> None:
 def test_waivers_match_by_account_user_credential_and_control(
     tmp_path: Path, matching: dict[str, str], users: set[str]
 ) -> None:
-    result = judged(tmp_path, waiver("x", **matching))
-    assert {name for name, _ in covered(result)} == users
+    result = audit_with_policy(tmp_path, waiver("x", **matching))
+    assert {name for name, _ in waivers_by_check(result)} == users
     assert ("waiver_unmatched" in notes(result)) == (not users)
 
 
 def test_a_name_is_no_pattern(tmp_path: Path) -> None:
     rows = [user("a.b", **key(rotated=OLD)), user("axb", **key(rotated=OLD)), user("a+b", **key(rotated=OLD))]
-    assert {name for name, _ in covered(judged(tmp_path, waiver("x", user="a.b"), rows))} == {"a.b"}
-    assert {name for name, _ in covered(judged(tmp_path, waiver("x", user="a+b"), rows))} == {"a+b"}
+    assert {name for name, _ in waivers_by_check(audit_with_policy(tmp_path, waiver("x", user="a.b"), rows))} == {"a.b"}
+    assert {name for name, _ in waivers_by_check(audit_with_policy(tmp_path, waiver("x", user="a+b"), rows))} == {"a+b"}
 
 
 @pytest.mark.parametrize(
@@ -343,16 +343,16 @@ def test_a_name_is_no_pattern(tmp_path: Path) -> None:
 def test_the_last_day_counts_and_thirty_days_before_it_are_reported(
     tmp_path: Path, expires: str, code: str | None, *, counts: bool
 ) -> None:
-    result = judged(tmp_path, waiver("x", expires, user="breaks"))
-    assert bool(covered(result)) == counts
+    result = audit_with_policy(tmp_path, waiver("x", expires, user="breaks"))
+    assert bool(waivers_by_check(result)) == counts
     assert list(notes(result)) == ([code] if code else [])
 
 
 def test_the_first_waiver_in_force_that_matches_counts(tmp_path: Path) -> None:
     text = waiver("old", "2026-01-31", user="breaks") + waiver("first", user="breaks") + waiver("second", user="b*")
-    result = judged(tmp_path, text)
-    assert covered(result)["breaks", "password"] == "first"
-    assert covered(result)["Break-Glass-1", "password"] == "second"
+    result = audit_with_policy(tmp_path, text)
+    assert waivers_by_check(result)["breaks", "password"] == "first"
+    assert waivers_by_check(result)["Break-Glass-1", "password"] == "second"
     # Each has the count of what it covers itself, and an expired waiver that was renewed leaves nothing open.
     assert result.waivers["failing"].tolist() == [0, 1, 3]
     assert result.waivers["failing"].sum() == result.totals["waived"]
@@ -362,7 +362,7 @@ def test_the_first_waiver_in_force_that_matches_counts(tmp_path: Path) -> None:
 
 def test_a_waiver_of_something_not_judged_need_not_be_removed(tmp_path: Path) -> None:
     text = waiver("a", control="root-mfa") + waiver("b", account="123456789012") + waiver("c", user="nobody")
-    result = judged(tmp_path, text)
+    result = audit_with_policy(tmp_path, text)
     messages = result.issues[result.issues["code"] == "waiver_unmatched"]["message"].tolist()
     assert "because root-mfa was not judged" in messages[0]
     assert "because account 123456789012 was not judged" in messages[1]
@@ -375,7 +375,7 @@ def test_thousands_of_waivers_and_long_reasons_take_little_time(tmp_path: Path) 
     many = "".join(waiver(f"x{n}", user=f"user-{n}") for n in range(1000))
     long = waiver("long", user="user-2999").replace('reason = "r"', 'reason = """' + "words\n" * 5000 + '"""')
     started = time.monotonic()
-    result = judged(tmp_path, many + long, rows)
+    result = audit_with_policy(tmp_path, many + long, rows)
     assert result.totals["waived"] == 1001
     assert result.waivers["line"].iloc[-1] == 5001
     assert time.monotonic() - started < 30, "neither the rows nor the lines are gone through for each waiver"
@@ -396,7 +396,7 @@ def test_a_waiver_is_in_force_by_the_instant_of_each_finding(tmp_path: Path) -> 
 
 def test_findings_on_an_account_as_a_whole_can_be_waived(tmp_path: Path) -> None:
     text = waiver("vault", control="root-hardware-mfa") + waiver("who", user="*", control="root-mfa")
-    result = judged(tmp_path, text, [user("a")], AS_OF, "root-hardware-mfa", "root-mfa")
+    result = audit_with_policy(tmp_path, text, [user("a")], AS_OF, "root-hardware-mfa", "root-mfa")
     rows = result.findings[["control", "status", "waiver"]].astype("str").fillna("-").to_numpy().tolist()
     assert ["root-hardware-mfa", "not_checked", "vault"] in rows
     assert ["root-mfa", "not_checked", "-"] in rows, "a user pattern matches nobody where there is no user"
@@ -408,10 +408,10 @@ def test_waivers_change_no_status_and_fewer_waivers_cover_no_more(globs: list[st
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         texts = [waiver(f"x{n}", expires, user=glob, control="unused-credentials") for n, glob in enumerate(globs)]
-        full, fewer = judged(folder, "".join(texts)), judged(folder, "".join(texts[:-1]))
+        full, fewer = audit_with_policy(folder, "".join(texts)), audit_with_policy(folder, "".join(texts[:-1]))
         plain = audit([str(folder / "2026-10-31.csv")], Settings(unused(), as_of=AS_OF))
     assert full.findings["status"].tolist() == plain.findings["status"].tolist()
-    assert set(covered(fewer)) <= set(covered(full))
+    assert set(waivers_by_check(fewer)) <= set(waivers_by_check(full))
     assert full.totals["open"] + full.totals["waived"] == full.totals["fail"] + full.totals["not_checked"]
     assert len(full.waivers) == len(globs)
 

@@ -96,7 +96,7 @@ def _of_picture(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
         at += length + 12
 
 
-def found_in(pieces: Iterator[tuple[str, bytes]], secrets: tuple[str, ...] = SECRETS) -> list[str]:
+def secrets_in(pieces: Iterator[tuple[str, bytes]], secrets: tuple[str, ...] = SECRETS) -> list[str]:
     """Return the locations of the secrets, in any case and as UTF-8 or UTF-16."""
     forms = [secret.lower().encode(code) for secret in secrets for code in ("utf-8", "utf-16-le")]
     return [
@@ -107,7 +107,7 @@ def found_in(pieces: Iterator[tuple[str, bytes]], secrets: tuple[str, ...] = SEC
     ]
 
 
-def in_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+def pieces_in_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         yield "name of a file", name.encode()
@@ -119,7 +119,7 @@ def test_the_search_finds_names_that_are_there(tmp_path: Path) -> None:
     """Without pseudonyms, the same search finds names in every kind of output."""
     world(tmp_path)
     run("audit", *AUDITED, "-o", "out", "--format", "parquet,excel,charts,ics", cwd=tmp_path)
-    matches = "\n".join(found_in(in_folder(tmp_path / "out")))
+    matches = "\n".join(secrets_in(pieces_in_folder(tmp_path / "out")))
     for location in ("manifest.json", "findings.parquet: user", "issues.parquet: value", "issues.parquet: message"):
         assert location in matches
     for location in ("workbook.xlsx/xl", "due.ics", "coverage.parquet: owner", "users.parquet: statistics"):
@@ -159,7 +159,7 @@ reason = "{MARK}"
 owner = "{MARK}"
 expires = 2026-01-31
 """
-LISTED: Final = f"""\
+LIST_OF_ACCOUNTS: Final = f"""\
 account,name,email,owner,ou,environment,status
 111122223333,{MARK} one,{MARK}@example.com,{MARK},/{MARK}/prod,{MARK}-prod,ACTIVE
 210987654321,{MARK} missing,,{MARK},,,ACTIVE
@@ -226,32 +226,35 @@ def odd_rows() -> str:
 
 def world(folder: Path) -> None:
     """Write reports of many kinds, and what belongs to them."""
-    here = folder / f"in-{MARK}"
+    reports_folder = folder / f"in-{MARK}"
     good = csv_of(root(), *people(ACCOUNTS[0]), columns=COLUMNS)
     before = csv_of(root(), *people(ACCOUNTS[0], 5), columns=COLUMNS)
-    write(here / f"2026-10-30/{MARK}_111122223333.csv", good)
-    write(here / f"2026-10-30/copy of {MARK}.csv", good)
-    write(here / f"2026-09-30/{MARK}_111122223333.csv", before)
-    write(here / f"2026-10-30/odd {MARK}.csv", odd_rows())
+    write(reports_folder / f"2026-10-30/{MARK}_111122223333.csv", good)
+    write(reports_folder / f"2026-10-30/copy of {MARK}.csv", good)
+    write(reports_folder / f"2026-09-30/{MARK}_111122223333.csv", before)
+    write(reports_folder / f"2026-10-30/odd {MARK}.csv", odd_rows())
     for day, count in (("2026-09-30", 3), ("2026-10-30", 4)):
-        write(here / f"{day}/222233334444 {MARK}.csv", csv_of(root("222233334444"), *people("222233334444", count)))
-    write(here / f"{MARK}-undated.csv", csv_of(root("777788889999"), *people("777788889999")))
-    write(here / f"2026-10-30/999988887777 {MARK}.csv", csv_of(root("123456789012"), *people("123456789012")))
-    write(here / f"2026-10-30/notes of {MARK}.txt", f"ask {MARK} about 111122223333\n")
-    write(here / f"2026-10-30/{MARK} cut.csv", csv_of(*people("777788889999"))[:-40])
-    write(here / f"2026-10-30/{MARK}.empty/{MARK}.csv", "")
-    write(here / f"2026-10-30/.{MARK}-hidden.csv", good)
-    write(here / f"2026-10-30/{MARK}.tar.zst", b"\x28\xb5\x2f\xfd" + MARK.encode())
+        write(
+            reports_folder / f"{day}/222233334444 {MARK}.csv",
+            csv_of(root("222233334444"), *people("222233334444", count)),
+        )
+    write(reports_folder / f"{MARK}-undated.csv", csv_of(root("777788889999"), *people("777788889999")))
+    write(reports_folder / f"2026-10-30/999988887777 {MARK}.csv", csv_of(root("123456789012"), *people("123456789012")))
+    write(reports_folder / f"2026-10-30/notes of {MARK}.txt", f"ask {MARK} about 111122223333\n")
+    write(reports_folder / f"2026-10-30/{MARK} cut.csv", csv_of(*people("777788889999"))[:-40])
+    write(reports_folder / f"2026-10-30/{MARK}.empty/{MARK}.csv", "")
+    write(reports_folder / f"2026-10-30/.{MARK}-hidden.csv", good)
+    write(reports_folder / f"2026-10-30/{MARK}.tar.zst", b"\x28\xb5\x2f\xfd" + MARK.encode())
     no_arn = tuple(name for name in COLUMNS_22 if name != "arn")
-    write(here / f"2026-10-30/{MARK}-without-arn.csv", csv_of(*people("0" * 12), columns=no_arn))
+    write(reports_folder / f"2026-10-30/{MARK}-without-arn.csv", csv_of(*people("0" * 12), columns=no_arn))
     together = f"{csv_of(root('210987654321'), *people('210987654321', 3))}\n{before}"
-    write(here / f"2026-10-30/run together {MARK}.csv", f"Report for {MARK}\n{together}")
+    write(reports_folder / f"2026-10-30/run together {MARK}.csv", f"Report for {MARK}\n{together}")
     envelope = {"Content": base64.b64encode(good.encode()).decode(), "GeneratedTime": f"{MARK} o'clock"}
-    write(here / f"2026-10-29/{MARK}.json", json.dumps(envelope | {"By": MARK}))
-    write(here / f"2026-10-29/{MARK}.csv.gz", gzip.compress(good.replace("User-5", "User-9").encode()))
-    write(here / f"2026-10-28/latin {MARK}.csv", good.replace("User-4", "J\u00e4-4").encode("latin-1"))
+    write(reports_folder / f"2026-10-29/{MARK}.json", json.dumps(envelope | {"By": MARK}))
+    write(reports_folder / f"2026-10-29/{MARK}.csv.gz", gzip.compress(good.replace("User-5", "User-9").encode()))
+    write(reports_folder / f"2026-10-28/latin {MARK}.csv", good.replace("User-4", "J\u00e4-4").encode("latin-1"))
     write(folder / f"{MARK}-policy.toml", POLICY)
-    write(folder / f"{MARK}-accounts.csv", LISTED)
+    write(folder / f"{MARK}-accounts.csv", LIST_OF_ACCOUNTS)
     write(folder / f"{MARK}-leavers.csv", LEAVERS)
     write(folder / f"{MARK}-people.csv", PEOPLE)
     with zipfile.ZipFile(folder / f"{MARK}.zip", "w") as archive:
@@ -261,7 +264,7 @@ def world(folder: Path) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
+def working_folder(tmp_path: Path) -> Path:
     world(tmp_path)
     return tmp_path
 
@@ -281,21 +284,21 @@ EVERY_FORMAT: Final = ("-o", "out", "--format", "parquet,excel,charts,ics", "--p
     ],
     ids=" ".join,
 )
-def test_nothing_of_an_audit_has_a_name(here: Path, options: tuple[str, ...]) -> None:
+def test_nothing_of_an_audit_has_a_name(working_folder: Path, options: tuple[str, ...]) -> None:
     formats = [word.removesuffix(",ics") for word in EVERY_FORMAT] if "--every-snapshot" in options else EVERY_FORMAT
-    ran = run("audit", *AUDITED, *formats, *options, cwd=here)
+    ran = run("audit", *AUDITED, *formats, *options, cwd=working_folder)
     assert ran.returncode == 3, ran.stderr
     assert len(ran.stdout) > 1_000
-    assert found_in(iter([("screen", ran.stdout.encode())])) == []
-    assert found_in(in_folder(here / "out")) == []
-    issues = parquet.read_table(here / "out/issues.parquet").to_pylist()
+    assert secrets_in(iter([("screen", ran.stdout.encode())])) == []
+    assert secrets_in(pieces_in_folder(working_folder / "out")) == []
+    issues = parquet.read_table(working_folder / "out/issues.parquet").to_pylist()
     assert len({row["code"] for row in issues}) > 20
 
 
-def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(here: Path) -> None:
+def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(working_folder: Path) -> None:
     """The sheets and columns that could hold a name exist: without them the search would find nothing."""
-    run("audit", *AUDITED, *EVERY_FORMAT, cwd=here)
-    book = openpyxl.load_workbook(here / "out/workbook.xlsx", read_only=True)
+    run("audit", *AUDITED, *EVERY_FORMAT, cwd=working_folder)
+    book = openpyxl.load_workbook(working_folder / "out/workbook.xlsx", read_only=True)
     sheets = {"Exceptions noted", "Population judged", "Accounts", "Coverage", "Trend", "Leavers", "People", "Sign-off"}
     assert sheets <= set(book.sheetnames)
     cells = {name: [row for row in book[name].iter_rows(values_only=True) if any(row)] for name in book.sheetnames}
@@ -310,41 +313,43 @@ def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(here: Path
     assert "are pseudonyms" in shown["Provenance"]
 
 
-def test_nothing_made_of_a_set_with_pseudonyms_has_a_name(here: Path) -> None:
-    run("audit", *AUDITED, *EVERY_FORMAT, cwd=here)
+def test_nothing_made_of_a_set_with_pseudonyms_has_a_name(working_folder: Path) -> None:
+    run("audit", *AUDITED, *EVERY_FORMAT, cwd=working_folder)
     printed = [
-        run("show", "out", cwd=here).stdout,
-        run("show", "out", "--json", cwd=here).stdout,
-        run("render", "out", "--format", "excel,charts,ics", "-o", "again", cwd=here).stdout,
-        run("verify", "out", cwd=here).stdout,
-        run("sample", "out", "--size", "10", "--seed", "1", "-o", "sample", cwd=here).stdout,
+        run("show", "out", cwd=working_folder).stdout,
+        run("show", "out", "--json", cwd=working_folder).stdout,
+        run("render", "out", "--format", "excel,charts,ics", "-o", "again", cwd=working_folder).stdout,
+        run("verify", "out", cwd=working_folder).stdout,
+        run("sample", "out", "--size", "10", "--seed", "1", "-o", "sample", cwd=working_folder).stdout,
     ]
     assert all(printed)
-    assert found_in(("screen", text.encode()) for text in printed) == []
-    assert found_in(in_folder(here / "again")) == []
-    assert (here / "sample").is_dir()
-    assert found_in(in_folder(here / "sample")) == []
-    refused = run("render", "out", "--format", "remediation", cwd=here)
+    assert secrets_in(("screen", text.encode()) for text in printed) == []
+    assert secrets_in(pieces_in_folder(working_folder / "again")) == []
+    assert (working_folder / "sample").is_dir()
+    assert secrets_in(pieces_in_folder(working_folder / "sample")) == []
+    refused = run("render", "out", "--format", "remediation", cwd=working_folder)
     assert refused.returncode == 2
     assert "pseudonyms" in refused.stderr
 
 
-def test_nothing_of_a_history_or_a_comparison_has_a_name(here: Path) -> None:
+def test_nothing_of_a_history_or_a_comparison_has_a_name(working_folder: Path) -> None:
     arguments = (f"in-{MARK}", "--no-policy", "--account-id", "999988887777", "--captured-at", f"*{MARK}*=2026-10-30")
     written = ("--format", "parquet,excel", "--pseudonyms", "key")
     for options in (("--verbose",), ("--json",), ("--as-of-series", "monthly")):
-        ran = run("history", *arguments, "-o", "history", *written, *options, cwd=here)
+        ran = run("history", *arguments, "-o", "history", *written, *options, cwd=working_folder)
         assert ran.returncode in {1, 3}, ran.stderr
-        assert found_in(iter([("screen", ran.stdout.encode())])) == []
-        assert found_in(in_folder(here / "history")) == []
+        assert secrets_in(iter([("screen", ran.stdout.encode())])) == []
+        assert secrets_in(pieces_in_folder(working_folder / "history")) == []
     sides = (f"in-{MARK}/2026-09-30", f"{MARK}-now")
-    write(here / f"{MARK}-now/2026-10-31_{MARK}.csv", csv_of(root(), *people(ACCOUNTS[0])[2:], columns=COLUMNS))
-    write(here / f"{MARK}-now/2026-10-31_{MARK}_odd.csv", odd_rows())
+    write(
+        working_folder / f"{MARK}-now/2026-10-31_{MARK}.csv", csv_of(root(), *people(ACCOUNTS[0])[2:], columns=COLUMNS)
+    )
+    write(working_folder / f"{MARK}-now/2026-10-31_{MARK}_odd.csv", odd_rows())
     for options in (("--verbose",), ("--json",)):
-        ran = run("compare", *sides, *arguments[1:], "-o", "compare", *written, *options, cwd=here)
+        ran = run("compare", *sides, *arguments[1:], "-o", "compare", *written, *options, cwd=working_folder)
         assert ran.returncode in {0, 1, 3}, ran.stderr
-        assert found_in(iter([("screen", ran.stdout.encode())])) == []
-        assert found_in(in_folder(here / "compare")) == []
+        assert secrets_in(iter([("screen", ran.stdout.encode())])) == []
+        assert secrets_in(pieces_in_folder(working_folder / "compare")) == []
 
 
 @pytest.mark.parametrize("name", sorted(FLEETS))
@@ -363,8 +368,8 @@ def test_nothing_of_any_fleet_has_a_name(name: str, tmp_path: Path) -> None:
     )
     files = tuple(file for file in fleet.files if not file.endswith(".toml"))
     secrets = (*names, *files, "111122223333", "444455556666", "123456789012", "777788889999", "210987654321")
-    assert found_in(in_folder(tmp_path / "out"), secrets) == []
-    assert found_in(iter([("screen", ran.stdout.encode())]), secrets) == []
+    assert secrets_in(pieces_in_folder(tmp_path / "out"), secrets) == []
+    assert secrets_in(iter([("screen", ran.stdout.encode())]), secrets) == []
 
 
 @given(st.data())
@@ -390,5 +395,5 @@ def test_a_cell_anywhere_may_hold_a_name(data: st.DataObject) -> None:
         arguments = (f"{MARK}_111122223333_2026-10-31.csv", "-o", "out", "--format", "parquet", "--pseudonyms", "key")
         ran = run("audit", *arguments, cwd=Path(folder))
         if ran.returncode != 2:
-            assert found_in(in_folder(Path(folder) / "out")) == []
-            assert found_in(iter([("screen", ran.stdout.encode())])) == []
+            assert secrets_in(pieces_in_folder(Path(folder) / "out")) == []
+            assert secrets_in(iter([("screen", ran.stdout.encode())])) == []

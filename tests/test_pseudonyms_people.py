@@ -23,7 +23,7 @@ from analyzer.rendering.render import Options
 from analyzer.survey.people import PeopleLists, parse_people
 from tests.cli.running import run
 from tests.reports import csv_of, key, root, user, write
-from tests.test_leavers import DAYS, ROWS, USERS, of_rows, of_users
+from tests.test_leavers import DAYS, ROWS, USERS, leaver_list_of, reports_of
 from tests.test_pseudonyms import PSEUDONYMS, rows, table, translated
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def test_users_fit_the_same_people(
     users: dict[str, dict[str, tuple[str, str, bool]]], listed: list[tuple[str, str, date]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for account, report in of_users(users)[0].items():
+        for account, report in reports_of(users)[0].items():
             write(Path(folder) / f"in/2026-10-31_{account}.csv", report)
-        assert_the_same(Path(folder), lists_of(of_rows(listed)[0]))
+        assert_the_same(Path(folder), lists_of(leaver_list_of(listed)[0]))
 
 
 ODD = ["Stra\u00dfe", "STRASSE", "strasse@corp.example", "\u03a3\u0391\u03a3", "\u0130b", "ib", "\u01c5"]
@@ -125,7 +125,7 @@ PEOPLE = "user;email\nbackup-operator;Reader@corp.example\nci-deployer;\n"
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
+def working_folder(tmp_path: Path) -> Path:
     some = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in ("backup-operator", "reader", "ci-deployer")]
     for day in ("2026-09-30", "2026-10-31"):
         write(tmp_path / f"in/{day}_111122223333.csv", csv_of(root(), *some))
@@ -134,12 +134,12 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_user_in_a_list_is_called_as_in_the_reports(here: Path) -> None:
+def test_a_user_in_a_list_is_called_as_in_the_reports(working_folder: Path) -> None:
     lists = PeopleLists(
         parse_people("some/leavers.csv", LEAVERS.encode(), with_last_day=True),
         parse_people("some/people.csv", PEOPLE.encode(), with_last_day=False),
     )
-    hidden = assert_the_same(here, lists)
+    hidden = assert_the_same(working_folder, lists)
     leavers, people = table(hidden, "leavers"), table(hidden, "people")
     operator, mail = PSEUDONYMS.user("backup-operator"), PSEUDONYMS.of("email", "reader@corp.example")
     assert leavers.loc[leavers["line"] == 2, ["user", "iam_user"]].to_numpy().tolist() == [[operator, operator]]
@@ -154,29 +154,29 @@ def test_a_user_in_a_list_is_called_as_in_the_reports(here: Path) -> None:
     assert sources == {PSEUDONYMS.file("leavers", "some/leavers.csv")}
 
 
-def test_any_batches_and_every_snapshot_give_the_same(here: Path) -> None:
+def test_any_batches_and_every_snapshot_give_the_same(working_folder: Path) -> None:
     lists = lists_of(LEAVERS.encode())
     settings = replace(settings_with(lists), every_snapshot=True)
     tables = []
     for name, engine in (("whole", pipeline.LOCAL), ("tasks", pipeline.Engine("dask", batch=1, run=map))):
         options: dict[str, Any] = {"formats": ["parquet"], "lists": lists, "pseudonyms": PSEUDONYMS, "where": engine}
-        pipeline.audit([str(here / "in")], settings, str(here / name), **options)
-        tables.append([table(here / name, table_name) for table_name in ("findings", "leavers", "people")])
+        pipeline.audit([str(working_folder / "in")], settings, str(working_folder / name), **options)
+        tables.append([table(working_folder / name, table_name) for table_name in ("findings", "leavers", "people")])
     for first, second in zip(*tables, strict=True):
         pd.testing.assert_frame_equal(first, second)
 
 
-def test_the_screen_and_the_workbook_have_the_counts_of_the_run_with_names(here: Path) -> None:
+def test_the_screen_and_the_workbook_have_the_counts_of_the_run_with_names(working_folder: Path) -> None:
     arguments = ("audit", "in", "--leavers", "leavers.csv", "--people", "people.csv", "--format", "excel")
-    plain = run(*arguments, "-o", "plain", cwd=here)
-    hidden = run(*arguments, "-o", "hidden", "--pseudonyms", "the.key", cwd=here)
+    plain = run(*arguments, "-o", "plain", cwd=working_folder)
+    hidden = run(*arguments, "-o", "hidden", "--pseudonyms", "the.key", cwd=working_folder)
     assert hidden.returncode == plain.returncode == 1
     sentence = next(line for line in plain.stdout.splitlines() if "users match a row of leavers.csv" in line)
     before, after = sentence.split("leavers.csv")
     shown = next(line for line in hidden.stdout.splitlines() if line.startswith(before))
     assert shown.endswith(after)
     assert "leavers.csv" not in hidden.stdout
-    book = openpyxl.load_workbook(here / "hidden/workbook.xlsx", read_only=True)
+    book = openpyxl.load_workbook(working_folder / "hidden/workbook.xlsx", read_only=True)
     line = next(line for line in hidden.stdout.splitlines() if "are pseudonyms" in line)
     for name in ("Summary", "Provenance"):
         assert line in [row[0] for row in book[name].iter_rows(values_only=True)]
@@ -199,10 +199,10 @@ def test_marks_are_refused_before_anything_is_read(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_set_with_pseudonyms_takes_no_marks(here: Path) -> None:
-    run("audit", "in", "-o", "names", "--format", "excel", cwd=here)
-    run("audit", "in", "-o", "hidden", "--format", "excel", "--pseudonyms", "the.key", cwd=here)
-    ran = run("render", "hidden", "--format", "excel", "--carry-over", "names/workbook.xlsx", cwd=here)
+def test_a_set_with_pseudonyms_takes_no_marks(working_folder: Path) -> None:
+    run("audit", "in", "-o", "names", "--format", "excel", cwd=working_folder)
+    run("audit", "in", "-o", "hidden", "--format", "excel", "--pseudonyms", "the.key", cwd=working_folder)
+    ran = run("render", "hidden", "--format", "excel", "--carry-over", "names/workbook.xlsx", cwd=working_folder)
     assert ran.returncode == 2
     assert "--carry-over cannot be used with pseudonyms" in ran.stderr
     options = Options(marks=Marks((Source("workbook.xlsx", "0" * 64),), (), ()))
@@ -210,9 +210,9 @@ def test_a_set_with_pseudonyms_takes_no_marks(here: Path) -> None:
         pipeline.audit(
             ["sample_reports"],
             Settings(make_checklist()),
-            str(here / "out"),
+            str(working_folder / "out"),
             formats=["excel"],
             options=options,
             pseudonyms=PSEUDONYMS,
         )
-    assert not (here / "out").exists()
+    assert not (working_folder / "out").exists()

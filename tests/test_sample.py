@@ -49,7 +49,7 @@ def reports(folder: Path, name: str = "{account}", *, reverse: bool = False) -> 
 
 
 def _cells(number: int) -> dict[str, str]:
-    """Return the cells of a user: each has a key, every second key is idle, and every fifth user has a used password."""
+    """Return the cells of a user: each has a key, every second key is idle, and every fifth user uses a password."""
     used = "N/A" if number % 2 else "2026-10-30T00:00:00Z"
     password_cells = password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z") if number % 5 == 0 else {}
     return key(rotated="2026-01-01T00:00:00Z", used=used) | password_cells
@@ -68,7 +68,7 @@ def subjects(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return [(row["account_id"], row["user"], row["credential"]) for row in rows]
 
 
-def drawn(folder: Path, *options: str) -> list[dict[str, str]]:
+def drawn_rows(folder: Path, *options: str) -> list[dict[str, str]]:
     done = run("sample", "out", "-o", "sample", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
     with (folder / "sample/sample.csv").open(encoding="utf-8", newline="") as file:
@@ -79,17 +79,17 @@ def test_the_order_and_the_names_of_files_do_not_matter(evidence: Path, tmp_path
     reports(tmp_path / "in", "2026-10-31/z{at}/{account}", reverse=True)
     run("audit", "in", "-o", "out", "--format", "parquet", cwd=tmp_path)
     for options in ((), ("--by", "account,kind,status"), ("--control", "2.12", "--seed", "x", "--size", "7")):
-        first, again = drawn(evidence, *options), drawn(tmp_path, *options)
+        first, again = drawn_rows(evidence, *options), drawn_rows(tmp_path, *options)
         assert subjects(first) == subjects(again)
         facts = [json.loads((folder / "sample/manifest.json").read_text()) for folder in (evidence, tmp_path)]
         assert facts[0]["population_sha256"] == facts[1]["population_sha256"]
-    assert subjects(drawn(evidence, "--seed", "2")) != subjects(drawn(evidence, "--seed", "1"))
+    assert subjects(drawn_rows(evidence, "--seed", "2")) != subjects(drawn_rows(evidence, "--seed", "1"))
 
 
 def test_the_population_has_every_judged_subject(evidence: Path) -> None:
     findings = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
     judged = [row for row in findings if row["control"] == "unused-credentials" and row["status"] != "not_applicable"]
-    rows = drawn(evidence, "--size", "1000")
+    rows = drawn_rows(evidence, "--size", "1000")
     assert sorted(subjects(rows)) == sorted(subjects(judged))
     assert len(rows) == 144
     status = {subject: row["status"] for subject, row in zip(subjects(judged), judged, strict=True)}
@@ -130,7 +130,7 @@ def test_every_subject_has_the_same_chance(evidence: Path) -> None:
 
 
 def test_strata_have_their_shares(evidence: Path) -> None:
-    rows = drawn(evidence, "--size", "36", "--by", "account,status")
+    rows = drawn_rows(evidence, "--size", "36", "--by", "account,status")
     counts = Counter((row["account_id"], row["status"]) for row in rows)
     assert counts == {
         (account, status): 5 if status == "fail" else 7 for account in ACCOUNTS for status in ("fail", "pass")
@@ -142,11 +142,11 @@ def test_strata_have_their_shares(evidence: Path) -> None:
     assert f"\nSeed '1'; SHA-256 of the population:\n{digest}.\n" in screen.replace(f": {digest}", f":\n{digest}")
     first = next(row for row in rows if (row["account_id"], row["status"]) == ("111122223333", "fail"))
     assert (first["stratum"], first["stratum_size"]) == ("account 111122223333, status fail", "20")
-    assert "stratum" not in drawn(evidence, "--size", "36")[0]
+    assert "stratum" not in drawn_rows(evidence, "--size", "36")[0]
 
 
 def test_the_sheet_is_the_csv_with_room_for_results(evidence: Path) -> None:
-    rows = drawn(evidence, "--size", "9", "--seed", "Q4")
+    rows = drawn_rows(evidence, "--size", "9", "--seed", "Q4")
     book = openpyxl.load_workbook(evidence / "sample/workbook.xlsx")
     head, *cells = book["Sample"].iter_rows(values_only=True)
     assert tuple(head[-len(FOR_THE_TESTER) :]) == FOR_THE_TESTER
@@ -164,7 +164,7 @@ def test_the_sheet_is_the_csv_with_room_for_results(evidence: Path) -> None:
 def test_a_spreadsheet_takes_no_name_for_a_formula(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(user("=1+1", **key(rotated="2026-01-01T00:00:00Z"))))
     run("audit", "in", "-o", "out", "--format", "parquet", cwd=tmp_path)
-    assert drawn(tmp_path)[0]["user"] == "'=1+1"
+    assert drawn_rows(tmp_path)[0]["user"] == "'=1+1"
 
 
 def test_a_sample_that_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_sample_that_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path
 
 
 def test_a_sample_is_verified_against_the_folder_of_its_evidence_set(evidence: Path) -> None:
-    drawn(evidence, "--size", "9", "--seed", "it's Q4", "--by", "status")
+    drawn_rows(evidence, "--size", "9", "--seed", "it's Q4", "--by", "status")
     for inputs in ("out", "out/manifest.json"):
         done = run("verify", "sample", "--inputs", inputs, cwd=evidence)
         assert (done.returncode, "; 1 of 1 input checked" in done.stdout) == (0, True), done.stdout + done.stderr
@@ -220,7 +220,7 @@ def test_the_sheets_name_the_source_and_the_waivers(tmp_path: Path) -> None:
         '[waivers.W-1]\ncontrol = "unused-credentials"\nuser = "u1"\nreason = "r"\nowner = "o"\nexpires = 2027-01-01\n',
     )
     run("audit", "in", "--policy", "policy.toml", "-o", "out", "--format", "parquet", cwd=tmp_path)
-    rows = drawn(tmp_path, "--size", "1000")
+    rows = drawn_rows(tmp_path, "--size", "1000")
     waived = [row["user"] for row in rows if row["waiver"] == "W-1"]
     assert waived == ["u1"] * len(ACCOUNTS)
     assert all(row["waiver"] == "" for row in rows if row["user"] != "u1")

@@ -60,7 +60,7 @@ def printed(*arguments: str) -> Any:  # noqa: ANN401 - a JSON document
     return document
 
 
-def written(folder: str) -> dict[str, Any]:
+def documents_in(folder: str) -> dict[str, Any]:
     """Return the documents in a folder, after they were compared with their schemas."""
     documents_by_name = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).glob("*.json")
@@ -129,7 +129,7 @@ def test_words_and_columns_are_those_of_the_program() -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reports").symlink_to(ROOT / "sample_reports")
     (tmp_path / "policy.toml").write_text(POLICY)
@@ -157,28 +157,28 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
     ids=" ".join,
 )
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_audits_fit(options: list[str]) -> None:
     summary = printed("audit", "reports/", *options, "-o", "out")
-    documents = written("out")
+    documents = documents_in("out")
     assert summary["by_control"] == documents["manifest"]["counts"]["by_control"]
     assert ("--tables" in options) == (summary["findings"] is None)
 
 
 @pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda one: str(one.__name__))
-def test_audits_of_made_up_fleets_fit(here: Path, make: Callable[[Path], None]) -> None:
-    make(here / "made")
+def test_audits_of_made_up_fleets_fit(working_folder: Path, make: Callable[[Path], None]) -> None:
+    make(working_folder / "made")
     paths = [str(path) for path in sorted(Path("made").iterdir()) if path.is_dir()]
     printed("audit", *paths, "--accounts", "made/accounts.csv", "--format", "excel", "-o", "out")
-    written("out")
+    documents_in("out")
     printed("history", *paths, "--format", "parquet", "-o", "followed")
-    written("followed")
+    documents_in("followed")
     if len(paths) > 1:
         printed("compare", paths[0], paths[-1], "--format", "parquet", "-o", "compared")
-        written("compared")
+        documents_in("compared")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_stores_histories_and_comparisons_fit() -> None:
     printed("ingest", "reports", "--store", "kept")
     printed("store", "kept")
@@ -189,7 +189,7 @@ def test_stores_histories_and_comparisons_fit() -> None:
         ("hidden", ["reports", "--pseudonyms", "key"]),
     ):
         printed("history", *options, "-o", f"history of {name}", "--format", "html")
-        written(f"history of {name}")
+        documents_in(f"history of {name}")
     printed("audit", "reports/2026-09-30", "-o", "old", "--format", "parquet")
     printed("audit", "reports/2026-10-31", "-o", "new", "--format", "parquet")
     for name, options in (
@@ -198,10 +198,10 @@ def test_stores_histories_and_comparisons_fit() -> None:
         ("sets", ["old", "new"]),
     ):
         printed("compare", *options, "-o", f"comparison of {name}", "--format", "excel")
-        written(f"comparison of {name}")
+        documents_in(f"comparison of {name}")
 
 
-def test_a_new_failure_of_each_kind_of_credential_fits(here: Path) -> None:
+def test_a_new_failure_of_each_kind_of_credential_fits(working_folder: Path) -> None:
     old = {"user_creation_time": "2025-01-01T00:00:00Z"}
     cells = {
         **password(used="2025-01-02T00:00:00Z", changed="2025-01-01T00:00:00Z"),
@@ -209,32 +209,32 @@ def test_a_new_failure_of_each_kind_of_credential_fits(here: Path) -> None:
         "cert_1_active": "true",
         "cert_1_last_rotated": "2025-01-01T00:00:00Z",
     }
-    write(here / "kinds/2026-09-30/111122223333.csv", csv_of(root(), user("a", **old)))
-    write(here / "kinds/2026-10-31/111122223333.csv", csv_of(root(), user("a", **old, **cells)))
+    write(working_folder / "kinds/2026-09-30/111122223333.csv", csv_of(root(), user("a", **old)))
+    write(working_folder / "kinds/2026-10-31/111122223333.csv", csv_of(root(), user("a", **old, **cells)))
     options = ["kinds/2026-09-30", "kinds/2026-10-31", "--format", "parquet", "-o", "compared kinds"]
     kinds = {row["kind"] for row in printed("compare", *options)["new_failures"]}
     assert kinds == {"password", "access_key", "certificate", "user"}
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_a_store_with_a_damaged_part_fits() -> None:
     printed("ingest", "reports", "--store", "kept")
     next(Path("kept").rglob("*.parquet")).write_bytes(b"no parquet")
     assert printed("store", "kept")["damaged"]
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_answers_about_evidence_sets_fit() -> None:
     printed("audit", "reports", "-o", "out")
     printed("show", "out")
     printed("show", "out", "--user", "billing-*", "--control", "2.11", "--status", "fail", "--account", "111122223333")
     printed("show", "out", "--due-within", "30", "--limit", "1")
     printed("sample", "out", "-o", "drawn", "--by", "kind,status,account", "--control", "console-mfa")
-    written("drawn")
+    documents_in("drawn")
     printed("render", "out", "--format", "ics", "--due-within", "30")
-    written("out")
+    documents_in("out")
     printed("render", "out", "--format", "excel", "--carry-over", "out/workbook.xlsx")
-    written("out")
+    documents_in("out")
     assert printed("verify", "out", "--inputs", "reports")["holds"]
     Path("out/extra").touch()
     Path("out/users.parquet").unlink()
@@ -246,7 +246,7 @@ def test_answers_about_evidence_sets_fit() -> None:
     assert result["extra"]
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_answers_of_inspect_and_controls_fit() -> None:
     printed("inspect", "reports")
     for options in ([], ["2.11"], ["--benchmarks"], ["--benchmark", "cis-7.0"], ["--benchmark", "cis-7.0,own.toml"]):
@@ -330,7 +330,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "inspect": printed("inspect", "reports"),
             "controls": printed("controls"),
             "render": printed("render", "out", "--format", "ics"),
-            **written("out"),
+            **documents_in("out"),
         }
         Path("out/extra").touch()
         documents_by_name["verify"] = printed("verify", "out")

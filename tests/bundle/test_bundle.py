@@ -20,7 +20,7 @@ from tests.documents.printing import ANSWER_ONLY
 pytestmark = pytest.mark.slow
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
-OTHERS = [name for name in bundle.PYTHONS if name != PYTHON]
+OTHER_PYTHONS = [name for name in bundle.PYTHONS if name != PYTHON]
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +106,11 @@ def test_the_requirements_are_the_wheels_and_what_the_lock_pins(first_bundle: Pa
 def test_the_list_of_parts_names_each_wheel_with_hash_and_licence(first_bundle: Path, first_clone: Path) -> None:
     text = (first_bundle / "sbom.cdx.json").read_text(encoding="utf-8")
     parts = json.loads(text)
-    listed = [parts["metadata"]["component"], *parts["components"]]
+    components = [parts["metadata"]["component"], *parts["components"]]
     assert {
-        canonicalize_name(part["name"]): (part["version"], part["hashes"][0]["content"]) for part in listed
+        canonicalize_name(part["name"]): (part["version"], part["hashes"][0]["content"]) for part in components
     } == wheels(first_bundle)
-    assert [part["name"] for part in listed if not part.get("licenses")] == []
+    assert [part["name"] for part in components if not part.get("licenses")] == []
     assert parts["bomFormat"] == "CycloneDX"
     assert not {"serialNumber", "timestamp"} & {*parts, *parts["metadata"]}
     assert str(first_clone.parent) not in text
@@ -138,7 +138,7 @@ def offline(*command: str | Path, cwd: Path, code: int = 0) -> str:
 
 
 @pytest.fixture
-def far(tmp_path: Path) -> Path:
+def offline_folder(tmp_path: Path) -> Path:
     """Return a folder on a machine without a network, with the sample reports in it."""
     if (
         not shutil.which("unshare")
@@ -153,40 +153,42 @@ def answer(printed: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in printed.splitlines()).rpartition("\n\n")[2]
 
 
-def installed(folder: Path, far: Path, python: str | Path) -> Path:
+def installed(folder: Path, offline_folder: Path, python: str | Path) -> Path:
     """Install a bundle in an empty venv without a network, and return the program."""
-    shutil.copytree(folder, far / "bundle")
-    offline(python, "-m", "venv", far / "venv", cwd=far)
-    pip = (far / "venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--find-links", "wheelhouse")
-    offline(*pip, "--require-hashes", "-r", "requirements.txt", cwd=far / "bundle")
-    return far / "venv/bin/credreport"
+    shutil.copytree(folder, offline_folder / "bundle")
+    offline(python, "-m", "venv", offline_folder / "venv", cwd=offline_folder)
+    pip = (offline_folder / "venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--find-links", "wheelhouse")
+    offline(*pip, "--require-hashes", "-r", "requirements.txt", cwd=offline_folder / "bundle")
+    return offline_folder / "venv/bin/credreport"
 
 
-def test_a_bundle_installs_and_audits_without_a_network(first_bundle: Path, far: Path) -> None:
-    program = installed(first_bundle, far, sys.executable)
-    printed = offline(program, "audit", "sample_reports", "--format", "pdf", "--format", "html", cwd=far, code=1)
+def test_a_bundle_installs_and_audits_without_a_network(first_bundle: Path, offline_folder: Path) -> None:
+    program = installed(first_bundle, offline_folder, sys.executable)
+    printed = offline(
+        program, "audit", "sample_reports", "--format", "pdf", "--format", "html", cwd=offline_folder, code=1
+    )
     assert "16 of 46 active passwords and access keys of IAM users unused for 45 days or more" in printed
-    assert (far / "credreport-out/summary.pdf").read_bytes().startswith(b"%PDF")
-    shutil.rmtree(far / "credreport-out")
-    assert answer(offline(program, "audit", "sample_reports", cwd=far, code=1)) == consoles()[ANSWER_ONLY]
+    assert (offline_folder / "credreport-out/summary.pdf").read_bytes().startswith(b"%PDF")
+    shutil.rmtree(offline_folder / "credreport-out")
+    assert answer(offline(program, "audit", "sample_reports", cwd=offline_folder, code=1)) == consoles()[ANSWER_ONLY]
 
 
-def test_a_wheel_that_was_changed_is_not_installed(first_bundle: Path, far: Path) -> None:
-    shutil.copytree(first_bundle, far / "bundle")
-    with next((far / "bundle/wheelhouse").glob("credreport-*.whl")).open("ab") as wheel:
+def test_a_wheel_that_was_changed_is_not_installed(first_bundle: Path, offline_folder: Path) -> None:
+    shutil.copytree(first_bundle, offline_folder / "bundle")
+    with next((offline_folder / "bundle/wheelhouse").glob("credreport-*.whl")).open("ab") as wheel:
         wheel.write(b"\0")
-    offline(sys.executable, "-m", "venv", far / "venv", cwd=far)
-    pip = (far / "venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--find-links", "wheelhouse")
-    offline(*pip, "--require-hashes", "-r", "requirements.txt", cwd=far / "bundle", code=1)
-    offline("sha256sum", "--quiet", "-c", "SHA256SUMS", cwd=far / "bundle", code=1)
+    offline(sys.executable, "-m", "venv", offline_folder / "venv", cwd=offline_folder)
+    pip = (offline_folder / "venv/bin/python", "-m", "pip", "install", "-q", "--no-index", "--find-links", "wheelhouse")
+    offline(*pip, "--require-hashes", "-r", "requirements.txt", cwd=offline_folder / "bundle", code=1)
+    offline("sha256sum", "--quiet", "-c", "SHA256SUMS", cwd=offline_folder / "bundle", code=1)
 
 
-def test_the_single_file_audits_without_a_network(first_bundle: Path, far: Path) -> None:
-    shutil.copy(first_bundle / "credreport.pyz", far)
+def test_the_single_file_audits_without_a_network(first_bundle: Path, offline_folder: Path) -> None:
+    shutil.copy(first_bundle / "credreport.pyz", offline_folder)
     for _ in ("unpacked", "there already"):
-        printed = offline(sys.executable, "credreport.pyz", "audit", "sample_reports", cwd=far, code=1)
+        printed = offline(sys.executable, "credreport.pyz", "audit", "sample_reports", cwd=offline_folder, code=1)
         assert answer(printed) == consoles()[ANSWER_ONLY]
-        shutil.rmtree(far / "credreport-out")
+        shutil.rmtree(offline_folder / "credreport-out")
 
 
 def test_equal_commits_give_equal_bytes(first_bundle: Path, first_clone: Path, bundles_folder: Path) -> None:
@@ -207,21 +209,25 @@ def test_a_bundle_for_another_platform_holds_its_wheels(first_clone: Path) -> No
     assert "Get-FileHash" in (folder / "INSTALL.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("python", OTHERS)
-def test_each_installed_version_of_python_runs_its_bundle(python: str, first_clone: Path, far: Path) -> None:
+@pytest.mark.parametrize("python", OTHER_PYTHONS)
+def test_each_installed_version_of_python_runs_its_bundle(python: str, first_clone: Path, offline_folder: Path) -> None:
     interpreter = shutil.which(f"python{python}")
     if not interpreter or subprocess.run([interpreter, "-c", ""], capture_output=True, check=False).returncode:
         pytest.skip(f"no Python {python} here")
     folder = bundled(first_clone, "--python", python)
     assert (
-        answer(offline(installed(folder, far, interpreter), "audit", "sample_reports", cwd=far, code=1))
+        answer(
+            offline(
+                installed(folder, offline_folder, interpreter), "audit", "sample_reports", cwd=offline_folder, code=1
+            )
+        )
         == consoles()[ANSWER_ONLY]
     )
-    shutil.copy(folder / "credreport.pyz", far)
-    shutil.rmtree(far / "credreport-out")
-    printed = offline(interpreter, "credreport.pyz", "audit", "sample_reports", cwd=far, code=1)
+    shutil.copy(folder / "credreport.pyz", offline_folder)
+    shutil.rmtree(offline_folder / "credreport-out")
+    printed = offline(interpreter, "credreport.pyz", "audit", "sample_reports", cwd=offline_folder, code=1)
     assert answer(printed) == consoles()[ANSWER_ONLY]
-    offline(sys.executable, "credreport.pyz", "--version", cwd=far, code=2)
+    offline(sys.executable, "credreport.pyz", "--version", cwd=offline_folder, code=2)
 
 
 def test_new_locks_pin_the_same_versions(first_clone: Path, bundles_folder: Path) -> None:

@@ -18,7 +18,9 @@ from packaging.requirements import Requirement
 from tests.bundle.script import ROOT, SCRIPT, TARGETS, bundle
 
 MANUAL = (ROOT / "analyzer/manual/offline.md").read_text(encoding="utf-8")
-HERE = next(iter(name for name, details in bundle.PLATFORMS.items() if details.machine == platform.machine()), None)
+THIS_PLATFORM = next(
+    iter(name for name, details in bundle.PLATFORMS.items() if details.machine == platform.machine()), None
+)
 LINUX = bundle.Target("linux-x86_64", "3.12")
 
 
@@ -52,10 +54,12 @@ def test_an_unknown_platform_has_to_be_named(
     assert "name a platform: linux-x86_64" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(sys.platform != "linux" or HERE is None, reason="the oracle is this machine, which needs a bundle")
+@pytest.mark.skipif(
+    sys.platform != "linux" or THIS_PLATFORM is None, reason="the oracle is this machine, which needs a bundle"
+)
 def test_the_markers_of_this_platform_are_those_that_pip_sees() -> None:
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    markers = bundle.Target(HERE, python).markers
+    markers = bundle.Target(THIS_PLATFORM, python).markers
     assert {**default_environment(), "python_full_version": f"{python}.0"}.items() >= markers.items()
 
 

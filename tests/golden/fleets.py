@@ -27,7 +27,7 @@ Row = dict[str, str]
 ACCOUNTS: Final = ("111122223333", "444455556666", "123456789012", "777788889999", "210987654321")
 DAY: Final = datetime(2026, 10, 31, 6, tzinfo=UTC)
 DAYS: Final = tuple(datetime(2026, month, day, 6, tzinfo=UTC) for month, day in ((7, 31), (8, 31), (9, 30), (10, 31)))
-ALL: Final = ("--format", "parquet,excel,remediation")
+ALL_FORMATS: Final = ("--format", "parquet,excel,remediation")
 NO_CHARTS: Final = ("--format", "parquet,excel")
 POLICY_ARGS: Final = ("in", "--policy", "policy.toml")
 
@@ -228,7 +228,8 @@ def days_in_folders(dice: Random) -> Fleet:
     """Three accounts month by month, a folder a day."""
     lives = _lives(dice, ACCOUNTS[:3])
     return Fleet(
-        {f"in/{at:%Y-%m-%d}/credentialReport_{account_id}.csv": t.encode() for at, account_id, t in lives}, ["in", *ALL]
+        {f"in/{at:%Y-%m-%d}/credentialReport_{account_id}.csv": t.encode() for at, account_id, t in lives},
+        ["in", *ALL_FORMATS],
     )
 
 
@@ -239,7 +240,7 @@ def every_snapshot(dice: Random) -> Fleet:
         f"in/{at:%Y-%m-%d}/{account_id}.csv": text.encode() for at, account_id, text in _lives(dice, ACCOUNTS[1:3])
     }
     del files[f"in/2026-08-31/{ACCOUNTS[1]}.csv"]
-    return Fleet(files, ["in", "--every-snapshot", *ALL])
+    return Fleet(files, ["in", "--every-snapshot", *ALL_FORMATS])
 
 
 @_fleet
@@ -247,7 +248,7 @@ def as_of_between_days(dice: Random) -> Fleet:
     """Judged between two days, with a limit of the user's."""
     lives = _lives(dice, ACCOUNTS[:4])
     files = {f"in/{at:%Y-%m-%d}/{account_id}.csv": text.encode() for at, account_id, text in lives}
-    return Fleet(files, ["in", "--as-of", "2026-09-15T12:00:00Z", "--max-idle-days", "20", *ALL])
+    return Fleet(files, ["in", "--as-of", "2026-09-15T12:00:00Z", "--max-idle-days", "20", *ALL_FORMATS])
 
 
 @_fleet
@@ -267,7 +268,7 @@ def account_in_name_only(dice: Random) -> Fleet:
         rows = list(csv.DictReader(io.StringIO(text)))
         files[f"in/{account_id}_{at:%Y-%m-%d}.csv"] = _text(rows, columns).encode()
     files["in/unknown_2026-10-31.csv"] = _text(_rows(dice, ACCOUNTS[4]), columns).encode()
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -279,7 +280,7 @@ def envelopes(dice: Random) -> Fleet:
     for number, (at, account_id, text) in enumerate(lives):
         kind = (number + number // 3) % 3
         files[f"in/{account_id}/report-{number:02}.{ends[kind]}"] = ENVELOPES[kind](text, at)
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 MULTI_DAY: Final = tuple(FLEETS)
@@ -304,7 +305,7 @@ def compressed(dice: Random) -> Fleet:
         "in/b.json.gz": _gzip(_json_envelope(second, DAY)),
         "in/all.zip": _zip(members),
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -315,7 +316,7 @@ def concatenated(dice: Random) -> Fleet:
         "in/2026-10-31/a.csv": f"{first}\n{second}".encode(),
         "in/2026-10-31/b.csv": (third + _text(_rows(dice, ACCOUNTS[3], style="none", least=3))).encode(),
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -339,7 +340,7 @@ def parts_of_a_snapshot(dice: Random) -> Fleet:
         "in/2026-10-31/part-2.csv": _text(rows[third : 2 * third]).encode(),
         "in/part-3.csv": _text(rows[2 * third :]).encode(),
     }
-    return Fleet(files, ["in", "--as-of", "2026-11-01", *ALL])
+    return Fleet(files, ["in", "--as-of", "2026-11-01", *ALL_FORMATS])
 
 
 @_fleet
@@ -354,7 +355,7 @@ def exact_copies(dice: Random) -> Fleet:
         "in/2026-09-30/b.csv": second.encode(),
         "in/zz.csv": second.encode(),
     }
-    return Fleet(files, ["in", "--as-of", "2026-10-31", *ALL])
+    return Fleet(files, ["in", "--as-of", "2026-10-31", *ALL_FORMATS])
 
 
 @_fleet
@@ -362,14 +363,15 @@ def undated(dice: Random) -> Fleet:
     """Files that do not say when they were captured, judged at a date."""
     files = {f"in/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:2]}
     files["in/report.csv"] = _text([row | {"arn": ""} for row in _rows(dice, ACCOUNTS[2])]).encode()
-    return Fleet(files, ["in", "--as-of", "2026-10-31", "--account-id", ACCOUNTS[2], *ALL])
+    return Fleet(files, ["in", "--as-of", "2026-10-31", "--account-id", ACCOUNTS[2], *ALL_FORMATS])
 
 
 @_fleet
 def undated_without_a_date(dice: Random) -> Fleet:
     """The same without a date is an error that names the files."""
     return Fleet(
-        {f"in/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:2]}, ["in", *ALL]
+        {f"in/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:2]},
+        ["in", *ALL_FORMATS],
     )
 
 
@@ -390,7 +392,7 @@ def bystanders(dice: Random) -> Fleet:
         "in/2026-10-31/.hidden.csv": good.encode(),
         "in/2026-10-31/picture.png": b"\x89PNG\r\n\x1a\n\x00\x00",
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 # What is in them
@@ -427,7 +429,7 @@ def damaged_rows(dice: Random) -> Fleet:
         ).encode()
         for account_id in ACCOUNTS[:4]
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -439,7 +441,7 @@ def repaired_rows_strictly(dice: Random) -> Fleet:
         ).encode()
         for account_id in ACCOUNTS[:2]
     }
-    return Fleet(files, ["in", "--strict", *ALL])
+    return Fleet(files, ["in", "--strict", *ALL_FORMATS])
 
 
 @_fleet
@@ -467,7 +469,7 @@ def layouts(dice: Random) -> Fleet:
     files[f"in/2026-10-31/{ACCOUNTS[3]}.csv"] = _text(rows, [*odd, "team"]).encode()
     twice = [*_rows(dice, ACCOUNTS[4], least=2), _user(dice, "", ACCOUNTS[4], DAY)]
     files[f"in/2026-10-31/{ACCOUNTS[4]}.csv"] = _text(twice, [*BY_COUNT[22], "mfa_active"]).encode()
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -477,7 +479,7 @@ def no_arn(dice: Random) -> Fleet:
     files = {
         f"in/2026-10-31/{name}.csv": _text(_rows(dice, ACCOUNTS[0], most=5), columns).encode() for name in ("a", "b")
     }
-    return Fleet(files, ["in", "--account-id", ACCOUNTS[0], *ALL])
+    return Fleet(files, ["in", "--account-id", ACCOUNTS[0], *ALL_FORMATS])
 
 
 @_fleet
@@ -492,7 +494,7 @@ def written_otherwise(dice: Random) -> Fleet:
         "in/2026-10-31/5.csv": _text([*texts[4], *texts[4][:1]], end="\r\n").encode() + b"\r\n\r\n",
         "in/2026-10-31/6.csv": _text([_user(dice, "Zo\u00eb", ACCOUNTS[0], DAY)]).encode("latin-1"),
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -518,7 +520,7 @@ def roots(dice: Random) -> Fleet:
     files[f"in/2026-10-31/{ACCOUNTS[3]}.csv"] = _text(twice).encode()
     renamed = _root(dice, ACCOUNTS[4], DAY) | {"user": "root account", "password_last_used": "2026-10-30T10:00:00Z"}
     files[f"in/2026-10-31/{ACCOUNTS[4]}.csv"] = _text([renamed]).encode()
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -536,7 +538,7 @@ def partitions(dice: Random) -> Fleet:
 def nasty_names(dice: Random) -> Fleet:
     """Names that a spreadsheet, a shell or a reader of CSV would take for something else."""
     rows = [_root(dice, ACCOUNTS[0], DAY), *(_user(dice, name, ACCOUNTS[0], DAY) for name in NASTY_NAMES)]
-    return Fleet({"in/2026-10-31.csv": _text(rows).encode()}, ["in", *ALL])
+    return Fleet({"in/2026-10-31.csv": _text(rows).encode()}, ["in", *ALL_FORMATS])
 
 
 # How it is asked for
@@ -547,7 +549,7 @@ def some_controls(dice: Random) -> Fleet:
     """A few controls, one of which is unused-credentials with a limit."""
     files = {f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:3]}
     chosen = ["--control", "unused-credentials,console-mfa", "--control", "root-mfa", "--max-idle-days", "90"]
-    return Fleet(files, ["in", *chosen, *ALL])
+    return Fleet(files, ["in", *chosen, *ALL_FORMATS])
 
 
 @_fleet
@@ -564,7 +566,7 @@ def a_benchmark(dice: Random) -> Fleet:
 def an_old_benchmark(dice: Random) -> Fleet:
     """By the oldest CIS benchmark, with its limit of ninety days."""
     files = {f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:2]}
-    return Fleet(files, ["in", "--benchmark", "cis-1.2", *ALL])
+    return Fleet(files, ["in", "--benchmark", "cis-1.2", *ALL_FORMATS])
 
 
 @_fleet
@@ -624,7 +626,7 @@ def policy(dice: Random) -> Fleet:
         f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id, least=8)).encode()
         for account_id in ACCOUNTS[:3]
     }
-    return Fleet(files | {"policy.toml": POLICY.encode()}, [*POLICY_ARGS, *ALL])
+    return Fleet(files | {"policy.toml": POLICY.encode()}, [*POLICY_ARGS, *ALL_FORMATS])
 
 
 @_fleet
@@ -649,4 +651,4 @@ def everything_at_once(dice: Random) -> Fleet:
                 if kind == "copy":
                     files[f"{name}-copy.csv"] = text.encode()
     args = ["in", "--every-snapshot", "--as-of", "2026-11-01T00:00:00+02:00", "--benchmark", "nist-800-53r5"]
-    return Fleet(files, [*args, "--strict", *ALL])
+    return Fleet(files, [*args, "--strict", *ALL_FORMATS])

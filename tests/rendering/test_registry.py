@@ -25,7 +25,7 @@ from tests.rendering.sets import SETS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EVERY: Final = [(kind, name) for kind in KINDS for name in formats_of(kind)]
+KINDS_AND_FORMATS: Final = [(kind, name) for kind in KINDS for name in formats_of(kind)]
 """Each format with each kind of evidence that it takes."""
 RENDERED_FORMATS: Final = [output_format for output_format in FORMATS if output_format.module is not None]
 ALWAYS_THERE: Final = {"audit": {"tallies", "trend"}, "history": set(), "comparison": set()}
@@ -122,7 +122,7 @@ def test_no_format_imports_another_one_or_what_makes_evidence(output_format: reg
 # --- every format with every kind of evidence -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "name"), EVERY)
+@pytest.mark.parametrize(("kind", "name"), KINDS_AND_FORMATS)
 def test_each_format_renders_each_kind_it_takes(sets: dict[str, Path], tmp_path: Path, kind: str, name: str) -> None:
     files = rendered_of(opened(sets[kind]), tmp_path / "alone", name)
     assert bool(files) == (name != "parquet")
@@ -146,7 +146,7 @@ def test_each_format_renders_each_kind_it_takes(sets: dict[str, Path], tmp_path:
     assert pipeline.verify(tmp_path / "out").holds
 
 
-@pytest.mark.parametrize(("kind", "name"), EVERY)
+@pytest.mark.parametrize(("kind", "name"), KINDS_AND_FORMATS)
 def test_a_format_reads_exactly_the_tables_that_it_needs(
     sets: dict[str, Path], tmp_path: Path, kind: str, name: str
 ) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 OLD, USED = "2024-01-01T10:00:30Z", "2024-06-01T12:34:00Z"
-BORN = "2020-01-01T00:00:00Z"
+USER_CREATED = "2020-01-01T00:00:00Z"
 USED_KEY = key(rotated=OLD, used=USED)
 NEW_KEY = key(rotated=OLD)
 PASSWORD = password(changed=OLD, used=USED)
@@ -80,7 +80,7 @@ class Aws:
             # The answer is no list of keys: the script must not read it.
             write(self.folder / operation / key_id, "")
 
-    def has_password(self, name: str, *, born: str = BORN, set_at: str = OLD, used: str = "None") -> None:
+    def has_password(self, name: str, *, born: str = USER_CREATED, set_at: str = OLD, used: str = "None") -> None:
         self.says("get-user", name, f"{born}\t{used}")
         self.says("get-login-profile", name, set_at)
         write(self.folder / "delete-login-profile" / name, "")
@@ -138,12 +138,12 @@ def audited(
     )
 
 
-def written(result: Audit, folder: Path) -> list[Path]:
+def written_files(result: Audit, folder: Path) -> list[Path]:
     return remediation.write(result, result.tables, folder)
 
 
 def script_of(folder: Path, *rows: dict[str, str], **options: Sequence[str]) -> Path:
-    return written(audited(folder, *rows, **options), folder)[1]  # type: ignore[arg-type]
+    return written_files(audited(folder, *rows, **options), folder)[1]  # type: ignore[arg-type]
 
 
 def items(script: Path) -> list[str]:
@@ -152,7 +152,7 @@ def items(script: Path) -> list[str]:
 
 
 def worksheet(result: Audit, folder: Path) -> list[dict[str, str]]:
-    with written(result, folder)[0].open(encoding="utf-8", newline="") as file:
+    with written_files(result, folder)[0].open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -216,7 +216,7 @@ def test_a_second_option_deletes_keys_that_were_never_used(aws: Aws, hostile: Pa
 def test_nothing_in_a_report_is_run(aws: Aws, tmp_path: Path) -> None:
     rows = csv_of(root(), *HOSTILE)
     report = write(tmp_path / "2026-10-31" / "r\ntouch pwned\u2028;$(touch pwned).csv", rows)
-    script = written(audit([report], Settings(as_of=AS_OF)), tmp_path)[1]
+    script = written_files(audit([report], Settings(as_of=AS_OF)), tmp_path)[1]
     assert len(items(script)) == 3
     aws.run(script, "--apply", "--delete-never-used")
     assert not list(tmp_path.rglob("pwned"))
@@ -225,7 +225,7 @@ def test_nothing_in_a_report_is_run(aws: Aws, tmp_path: Path) -> None:
 def test_names_that_iam_does_not_allow_get_no_item(tmp_path: Path) -> None:
     rows = [user(name, **USED_KEY) for name in ("a b", "$(x)", "x;y", "ü", "'", "a" * 129)]
     result = audited(tmp_path, root(), *rows)
-    assert items(written(result, tmp_path)[1]) == []
+    assert items(written_files(result, tmp_path)[1]) == []
     key_actions = [
         action for (_, credential), action in actions(result, tmp_path).items() if credential == "access_key_1"
     ]
@@ -258,7 +258,7 @@ def test_a_report_in_another_form_matches_too(aws: Aws, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def of_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def scripts_of_two_users(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the scripts of two users, ann and bob, with a used key or password each."""
     return {
         name: script_of(tmp_path_factory.mktemp(name), *(user(user_name, **cells) for user_name in ("ann", "bob")))
@@ -288,12 +288,12 @@ KEY_STOPS = {
 
 @pytest.mark.parametrize(("answer", "why"), KEY_STOPS.values(), ids=KEY_STOPS)
 def test_a_used_key_is_left_alone_unless_all_is_as_reported(
-    aws: Aws, of_two: dict[str, Path], answer: tuple[str, str, str], why: str
+    aws: Aws, scripts_of_two_users: dict[str, Path], answer: tuple[str, str, str], why: str
 ) -> None:
     for name, key_id in (("ann", "AKIA1"), ("bob", "AKIA5")):
         aws.has_key(name, key_id, used=USED)
     aws.says(*answer)
-    ran = aws.run(of_two["keys"], "--apply")
+    ran = aws.run(scripts_of_two_users["keys"], "--apply")
     assert (ran.code, ran.changes) == (1, [inactive("bob", "AKIA5")])
     assert ran.stops[0].startswith(f"STOP {ACCOUNT} ann access_key_1: ")
     assert why in ran.stops[0]
@@ -319,10 +319,10 @@ def test_a_key_without_a_last_use_in_aws_counts_as_never_used(aws: Aws, tmp_path
 
 PASSWORD_STOPS = {
     "recreated user": (("get-user", "ann", f"2025-01-01T00:00:00Z\t{USED}"), "another user has this name now"),
-    "used since": (("get-user", "ann", f"{BORN}\t2026-10-30T00:00:00Z"), "used since the report"),
-    "never used": (("get-user", "ann", f"{BORN}\tNone"), "AWS shows no use"),
-    "one column": (("get-user", "ann", BORN), "an unreadable user"),
-    "three columns": (("get-user", "ann", f"{BORN}\t{USED}\tx"), "an unreadable time of last use"),
+    "used since": (("get-user", "ann", f"{USER_CREATED}\t2026-10-30T00:00:00Z"), "used since the report"),
+    "never used": (("get-user", "ann", f"{USER_CREATED}\tNone"), "AWS shows no use"),
+    "one column": (("get-user", "ann", USER_CREATED), "an unreadable user"),
+    "three columns": (("get-user", "ann", f"{USER_CREATED}\t{USED}\tx"), "an unreadable time of last use"),
     "empty": (("get-user", "ann", ""), "an unreadable user: ''"),
     "new password": (("get-login-profile", "ann", "2024-01-01T10:02:00Z"), "a new password after the report"),
     "no time": (("get-login-profile", "ann", "None"), "an unreadable login profile: 'None'"),
@@ -331,12 +331,12 @@ PASSWORD_STOPS = {
 
 @pytest.mark.parametrize(("answer", "why"), PASSWORD_STOPS.values(), ids=PASSWORD_STOPS)
 def test_a_password_is_left_alone_unless_all_is_as_reported(
-    aws: Aws, of_two: dict[str, Path], answer: tuple[str, str, str], why: str
+    aws: Aws, scripts_of_two_users: dict[str, Path], answer: tuple[str, str, str], why: str
 ) -> None:
     for name in ("ann", "bob"):
         aws.has_password(name, used=USED)
     aws.says(*answer)
-    ran = aws.run(of_two["passwords"], "--apply")
+    ran = aws.run(scripts_of_two_users["passwords"], "--apply")
     assert (ran.code, ran.changes) == (1, [removed("bob")])
     assert [why in stop for stop in ran.stops] == [True]
 
@@ -495,7 +495,7 @@ def test_each_line_is_the_report_s_own_evidence_with_the_reason_above_it(tmp_pat
 
 # arn:aws:iam::111122223333:user/ops/ann ({source}:3)
 # last used 2024-06-01, 882 days (unused-credentials)
-remove_password 111122223333 ann {BORN} {OLD} {USED}
+remove_password 111122223333 ann {USER_CREATED} {OLD} {USED}
 
 # arn:aws:iam::111122223333:user/ops/ann ({source}:3)
 # last used 2024-06-01, 882 days (unused-credentials)
@@ -510,7 +510,7 @@ delete_never_used 111122223333 ann access_key_2 {OLD}
 
 # arn:aws:iam::444455556666:user/bob ({source}:4)
 # never used; set 2024-01-01, 1034 days (unused-credentials)
-remove_password 444455556666 bob {BORN} {OLD} never
+remove_password 444455556666 bob {USER_CREATED} {OLD} never
 
 
 finish
@@ -529,7 +529,7 @@ def test_credentials_that_may_be_in_use_are_left_to_people(tmp_path: Path) -> No
         user("certificate", cert_1_active="true", cert_1_last_rotated=OLD),
         user("inactive", **key(active="false", rotated=OLD)),
     )
-    assert items(written(result, tmp_path)[1]) == []
+    assert items(written_files(result, tmp_path)[1]) == []
     action_of = actions(result, tmp_path)
     assert action_of["rotation", "access_key_1"] == "rotate"
     assert action_of["console", "access_key_1"].startswith("by hand: Make the key inactive, or delete it. ")
@@ -544,7 +544,11 @@ def test_credentials_that_may_be_in_use_are_left_to_people(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("controls", "cells", "line"),
     [
-        (["no-initial-access-keys"], password(changed=BORN, used=USED) | key(rotated=BORN), "delete_never_used"),
+        (
+            ["no-initial-access-keys"],
+            password(changed=USER_CREATED, used=USED) | key(rotated=USER_CREATED),
+            "delete_never_used",
+        ),
         (["unused-credentials-console"], key(rotated="2026-10-30T00:00:00Z"), None),
         (["unused-credentials-console"], PASSWORD, "remove_password"),
         (["unused-credentials-console"], USED_KEY, None),
@@ -572,7 +576,7 @@ def test_which_controls_show_that_nobody_uses_a_credential(
 def test_a_password_that_was_just_changed_is_left_to_people(tmp_path: Path, changed: str, is_removed: bool) -> None:
     controls = ["unused-credentials", "unused-credentials-console"]
     result = audited(tmp_path, user("ann", **password(changed=changed, used=USED)), controls=controls)
-    assert len(items(written(result, tmp_path)[1])) == is_removed
+    assert len(items(written_files(result, tmp_path)[1])) == is_removed
     action = actions(result, tmp_path)["ann", "password"]
     if is_removed:
         assert action == "remove password (delete login profile)"
@@ -602,20 +606,20 @@ def exempt(**matching: str) -> Waiver:
 def test_a_waived_failure_gets_no_item(tmp_path: Path) -> None:
     rows = [user("ann", **NEW_KEY), user("bob", **NEW_KEY)]
     result = audited(tmp_path, *rows, waivers=(exempt(user="ann"),))
-    assert [line.split()[2] for line in items(written(result, tmp_path)[1])] == ["bob"]
+    assert [line.split()[2] for line in items(written_files(result, tmp_path)[1])] == ["bob"]
     assert {name for name, _ in actions(result, tmp_path)} == {"bob"}
 
 
 def test_a_waiver_for_one_of_two_similar_controls_keeps_the_script_away(tmp_path: Path) -> None:
     rows = [user("ann", **NEW_KEY), user("bob", **PASSWORD)]
     result = audited(tmp_path, *rows, waivers=(exempt(control="unused-credentials"),))
-    assert items(written(result, tmp_path)[1]) == []
+    assert items(written_files(result, tmp_path)[1]) == []
     row_of = {row["credential"]: row for row in worksheet(result, tmp_path)}
     assert row_of["access_key_1"]["controls"] == "unused-credentials-console; access-key-rotation"
     assert row_of["access_key_1"]["action"] == "rotate"
     assert row_of["password"]["action"].startswith("by hand, because waiver sealed covers it in part: ")
     result = audited(tmp_path, user("ann", **NEW_KEY), waivers=(exempt(control="access-key-rotation"),))
-    assert len(items(written(result, tmp_path)[1])) == 1
+    assert len(items(written_files(result, tmp_path)[1])) == 1
 
 
 @pytest.mark.parametrize(
@@ -629,7 +633,7 @@ def test_a_waiver_for_one_of_two_similar_controls_keeps_the_script_away(tmp_path
 )
 def test_a_credential_without_enough_evidence_is_done_by_hand(tmp_path: Path, row: dict[str, str], why: str) -> None:
     result = audited(tmp_path, row, controls=["unused-credentials"])
-    assert items(written(result, tmp_path)[1]) == []
+    assert items(written_files(result, tmp_path)[1]) == []
     (action,) = actions(result, tmp_path).values()
     of_key = "If a key was used before and is unused now, make it inactive; if nothing breaks, delete it. Delete a key"
     of_password = "Remove a console password by deleting the login profile: AWS cannot disable a password."
@@ -641,7 +645,7 @@ def test_a_credential_without_enough_evidence_is_done_by_hand(tmp_path: Path, ro
 def test_an_unknown_use_does_not_count_as_no_use(tmp_path: Path) -> None:
     result = audited(tmp_path, user("ann", **NEW_KEY), controls=["unused-credentials"])
     result = result.changed(credentials=result.credentials.assign(last_used_state="missing"))
-    assert items(written(result, tmp_path)[1]) == []
+    assert items(written_files(result, tmp_path)[1]) == []
     (action,) = actions(result, tmp_path).values()
     assert action.startswith("by hand, because the report does not show whether it was ever used: ")
 
@@ -650,14 +654,14 @@ def test_a_row_of_an_unknown_account_is_done_by_hand(tmp_path: Path) -> None:
     no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
     report = write(tmp_path / "2026-10-31.csv", csv_of(user("ann", **USED_KEY), columns=no_arn))
     result = audit([report], Settings(as_of=AS_OF))
-    assert items(written(result, tmp_path)[1]) == []
+    assert items(written_files(result, tmp_path)[1]) == []
     action = actions(result, tmp_path)["ann", "access_key_1"]
     assert action.startswith("by hand, because the account is not known: ")
 
 
 def test_a_user_found_twice_is_done_by_hand(tmp_path: Path) -> None:
     result = audited(tmp_path, user("ann", **USED_KEY), user("Ann"), user("bob", **USED_KEY))
-    assert [line.split()[2] for line in items(written(result, tmp_path)[1])] == ["bob"]
+    assert [line.split()[2] for line in items(written_files(result, tmp_path)[1])] == ["bob"]
     action = actions(result, tmp_path)["ann", "access_key_1"]
     assert action.startswith("by hand, because the user occurs more than once in the reports of the account: ")
 
@@ -669,7 +673,7 @@ def test_only_the_newest_report_of_an_account_is_acted_on(tmp_path: Path, every:
     as_of = None if every else datetime(2026, 10, 30, 23, 59, 59, tzinfo=UTC)
     checklist = make_checklist(controls=["unused-credentials"])
     result = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of, every_snapshot=every))
-    lines = items(written(result, tmp_path)[1])
+    lines = items(written_files(result, tmp_path)[1])
     assert [line.split()[2] for line in lines] == (["ann"] if every else [])
     older_actions = [
         row["action"] for row in worksheet(result, tmp_path) if row["captured_at"].startswith("2026-10-30")
@@ -689,7 +693,7 @@ def test_failures_of_an_old_report_are_left_to_people(tmp_path: Path, as_of: dat
     write(tmp_path / "in" / "2026-10-31.csv", csv_of(user("bob", **USED_KEY)))
     checklist = make_checklist(controls=["unused-credentials", "access-key-rotation"])
     result = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of))
-    assert [line.split()[2] for line in items(written(result, tmp_path)[1])] == ["bob"]
+    assert [line.split()[2] for line in items(written_files(result, tmp_path)[1])] == ["bob"]
     action = actions(result, tmp_path)["ann", "access_key_1"]
     assert action.startswith("by hand, because the report is old (report of 2015-03-01): If a key was used before")
 
@@ -737,7 +741,9 @@ def test_a_row_gathers_all_failures_of_one_credential(tmp_path: Path) -> None:
 
 
 def test_the_gravest_severity_counts(tmp_path: Path) -> None:
-    result = audited(tmp_path, user("ann", mfa_active="true", **key(rotated=BORN), **password(changed=BORN)))
+    result = audited(
+        tmp_path, user("ann", mfa_active="true", **key(rotated=USER_CREATED), **password(changed=USER_CREATED))
+    )
     row = worksheet(result, tmp_path)[2]
     assert "no-initial-access-keys" in row["controls"]
     assert set(result.findings.loc[result.findings["credential"] == "access_key_1", "severity"]) == {"low", "medium"}
@@ -770,7 +776,7 @@ def test_a_spreadsheet_finds_no_formula(tmp_path: Path, name: str) -> None:
 
 
 def test_lines_end_in_lf_and_commas_are_quoted(tmp_path: Path) -> None:
-    data = written(audited(tmp_path, user("a,b", **NEW_KEY)), tmp_path)[0].read_bytes()
+    data = written_files(audited(tmp_path, user("a,b", **NEW_KEY)), tmp_path)[0].read_bytes()
     assert b"\r" not in data
     assert data.endswith(b"\n")
     assert b'"a,b"' in data
@@ -788,7 +794,7 @@ def test_every_failure_is_in_the_worksheet(any_audit: Audit, tmp_path: Path) -> 
 
 def test_equal_inputs_give_equal_bytes(any_audit: Audit, tmp_path: Path) -> None:
     first, second = (
-        [path.read_bytes() for path in written(any_audit, folder)] for folder in (tmp_path, tmp_path / "in")
+        [path.read_bytes() for path in written_files(any_audit, folder)] for folder in (tmp_path, tmp_path / "in")
     )
     assert first == second
 
@@ -833,7 +839,7 @@ def test_pieces_of_the_tables_give_the_same_bytes(any_audit: Audit, tmp_path: Pa
     if len(any_audit.findings) > 1000:
         rows = max(rows, 100)
     (tmp_path / "pieces").mkdir()
-    whole = [path.read_bytes() for path in written(any_audit, tmp_path)]
+    whole = [path.read_bytes() for path in written_files(any_audit, tmp_path)]
     pieces = remediation.write(any_audit, Pieces(any_audit, rows, plain), tmp_path / "pieces")
     assert [path.relative_to(tmp_path / "pieces") for path in pieces] == [
         Path("remediation/worksheet.csv"),
@@ -853,7 +859,7 @@ def test_pieces_show_which_report_is_newest_and_which_user_occurs_twice(
     write(tmp_path / "in" / "2026-07-31-b.csv", csv_of(user("ann", account="444455556666", **USED_KEY)))
     result = audit([str(tmp_path / "in")], Settings(as_of=as_of, every_snapshot=every))
     (tmp_path / "pieces").mkdir()
-    whole = [path.read_bytes() for path in written(result, tmp_path)]
+    whole = [path.read_bytes() for path in written_files(result, tmp_path)]
     pieces = [path.read_bytes() for path in remediation.write(result, Pieces(result, 2), tmp_path / "pieces")]
     assert pieces == whole
     # Her last row; with every snapshot, it is the row of the newest one.
@@ -873,9 +879,9 @@ def test_the_newest_report_counts_whether_it_was_judged_or_not(tmp_path: Path) -
 
 def test_an_account_whose_newest_report_is_not_known_is_left_to_people(tmp_path: Path) -> None:
     result = audited(tmp_path, user("ann", **USED_KEY))
-    assert len(items(written(result, tmp_path)[1])) == 1
+    assert len(items(written_files(result, tmp_path)[1])) == 1
     unknown = result.inputs["accounts"].map(lambda parts: [{**part, "account_id": None} for part in parts])
-    script = written(replace(result, inputs=result.inputs.assign(accounts=unknown)), tmp_path)[1]
+    script = written_files(replace(result, inputs=result.inputs.assign(accounts=unknown)), tmp_path)[1]
     assert items(script) == []
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.running import run
 from tests.rendering.page.browsing import Browser
-from tests.rendering.workbook.recalculating import NEEDED
+from tests.rendering.workbook.recalculating import NEEDS_LIBREOFFICE
 from tests.security.odd import FORMULAS, write_odd
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def opened_by_libreoffice(books: list[Path], folder: Path) -> list[Path]:
     return [folder / "out" / copy.name for copy in copies]
 
 
-@NEEDED
+@NEEDS_LIBREOFFICE
 def test_workbooks_hold_no_formula_made_of_a_name_also_when_libreoffice_has_opened_them(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -100,7 +100,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield started
 
 
-COPIED: Final = """
+COPY_SCRIPT: Final = """
     const range = document.createRange();
     range.selectNodeContents(document.querySelector(arguments[0]));
     getSelection().removeAllRanges();
@@ -116,7 +116,7 @@ COPIED: Final = """
 @pytest.mark.parametrize(("page", "table"), [("out", "users"), ("out", "accounts"), ("compare", "events")])
 def test_text_copied_from_a_page_holds_no_formula(folder: Path, browser: Browser, page: str, table: str) -> None:
     browser.open(folder / page / "report.html")
-    copied: dict[str, Any] = browser.run(COPIED, f"#{table} tbody")
+    copied: dict[str, Any] = browser.run(COPY_SCRIPT, f"#{table} tbody")
     assert copied["kept"], "the page fills the clipboard itself"
     assert copied["html"] == "", "which a spreadsheet would take in place of the text"
     cells = [cell for line in copied["text"].split("\n") for cell in line.split("\t")]
@@ -126,4 +126,4 @@ def test_text_copied_from_a_page_holds_no_formula(folder: Path, browser: Browser
 
 def test_a_plain_text_is_copied_as_it_is(folder: Path, browser: Browser) -> None:
     browser.open(folder / "out/report.html")
-    assert not browser.run(COPIED, ".answer")["kept"]
+    assert not browser.run(COPY_SCRIPT, ".answer")["kept"]

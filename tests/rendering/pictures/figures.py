@@ -41,7 +41,7 @@ DASH = "\N{EN DASH}"
 OLD_KEY = key(rotated="2026-01-01T00:00:00Z")
 
 
-MANY = 20_000
+MANY_USERS = 20_000
 
 
 POLICY = """
@@ -76,7 +76,7 @@ def policy_in(folder: Path) -> Policy:
     return read_policy(folder / "policy.toml")
 
 
-def drawn(audit: Summary, name: str) -> Figure:
+def figure_of(audit: Summary, name: str) -> Figure:
     with canvas.own_style():
         figure = render.AUDIT[name](audit)
         figure.draw_without_rendering()
@@ -95,7 +95,7 @@ def why_not(picture: Callable[[Subject], Figure], subject: Subject) -> str | Non
     return None
 
 
-def became(files: Sequence[Path | NotMade]) -> dict[str, bytes | str]:
+def files_or_reasons(files: Sequence[Path | NotMade]) -> dict[str, bytes | str]:
     """The bytes of each picture, or why it was not made, by its name."""
     return {
         file.path.stem if isinstance(file, NotMade) else file.stem: (
@@ -105,7 +105,7 @@ def became(files: Sequence[Path | NotMade]) -> dict[str, bytes | str]:
     }
 
 
-def shown(audit: Summary) -> list[str]:
+def shown_pictures(audit: Summary) -> list[str]:
     """The names of the pictures of an audit that are made."""
     return [name for name, draw in render.AUDIT.items() if why_not(draw, audit) is None]
 

@@ -18,7 +18,7 @@ from analyzer.rendering.pictures import render
 from analyzer.rendering.render import NotMade
 from tests.audits import ODD
 from tests.rendering.pictures.figures import (
-    MANY,
+    MANY_USERS,
 )
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 
-@pytest.mark.parametrize("users", [8, 50, MANY])
-def test_the_files_of_one_control(sized: Callable[[int], Audit], users: int, tmp_path: Path) -> None:
-    assert_written(sized(users), tmp_path, ["idle_days", "status", "accounts", "age_vs_idle"])
+@pytest.mark.parametrize("users", [8, 50, MANY_USERS])
+def test_the_files_of_one_control(audit_of_size: Callable[[int], Audit], users: int, tmp_path: Path) -> None:
+    assert_written(audit_of_size(users), tmp_path, ["idle_days", "status", "accounts", "age_vs_idle"])
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_pictures_show_only_what_was_judged(
     assert_written(audit_of(ODD, checklist=make_checklist(controls=controls)), tmp_path / "out", names)
 
 
-def test_without_any_picture_there_is_no_folder(sized: Callable[[int], Audit], tmp_path: Path) -> None:
-    assert_written(sized(0), tmp_path / "out", [])
+def test_without_any_picture_there_is_no_folder(audit_of_size: Callable[[int], Audit], tmp_path: Path) -> None:
+    assert_written(audit_of_size(0), tmp_path / "out", [])
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from openpyxl.workbook import Workbook
 
-NEEDED = pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
+NEEDS_LIBREOFFICE = pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
 
 
 def recalculated(path: Path, folder: Path, changes: Mapping[str, Any] | None = None) -> Workbook:

@@ -17,7 +17,7 @@ from analyzer.evidence.tables import TablesInMemory
 from analyzer.judging.staleness import EXACT
 from analyzer.rendering.workbook import book as excel
 from tests.audits import AS_OF, ODD, made_up
-from tests.rendering.workbook.recalculating import NEEDED, recalculated
+from tests.rendering.workbook.recalculating import NEEDS_LIBREOFFICE, recalculated
 from tests.reports import csv_of, key, password, root, user, write
 from tests.running import Settings, audit
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.running import Audit
 
-pytestmark = NEEDED
+pytestmark = NEEDS_LIBREOFFICE
 
 CHECKLIST = make_checklist(all_controls=True)
 EDGES = [
@@ -61,7 +61,7 @@ def reports(tmp_path: Path) -> str:
     return str(folder)
 
 
-def written(result: Audit, path: Path, most_rows: int = 100_000) -> Path:
+def workbook_of(result: Audit, path: Path, most_rows: int = 100_000) -> Path:
     tables = TablesInMemory({name: to_arrow(getattr(result, name), TABLES[name]) for name in TABLES})
     (path,) = excel.write(result, tables, path, most_rows=most_rows)
     return path
@@ -83,7 +83,7 @@ NOON = AS_OF.replace(hour=12, minute=0, second=0, microsecond=0)
 def test_every_cell_has_the_value_that_its_formula_gives(
     reports: str, tmp_path: Path, as_of: datetime | None, options: dict[str, int]
 ) -> None:
-    path = written(audit([reports], Settings(CHECKLIST, as_of=as_of)), tmp_path / "workbook.xlsx", **options)
+    path = workbook_of(audit([reports], Settings(CHECKLIST, as_of=as_of)), tmp_path / "workbook.xlsx", **options)
     own, again = load_workbook(path, data_only=True), recalculated(path, tmp_path / "again")
     formulas = load_workbook(path)
     count = 0
@@ -105,7 +105,7 @@ def test_statuses_follow_another_date_and_other_limits(
     reports: str, tmp_path: Path, as_of: datetime, put_in: date, limits: tuple[int, int]
 ) -> None:
     of_run = audit([reports], Settings(CHECKLIST, as_of=AS_OF))
-    path = written(of_run, tmp_path / "workbook.xlsx")
+    path = workbook_of(of_run, tmp_path / "workbook.xlsx")
     names, checks = {}, []
     for at, check in enumerate(CHECKLIST.checks):
         name = check.control.limit
@@ -144,7 +144,7 @@ def test_statuses_follow_another_date_and_other_limits(
 
 
 def test_a_mistake_of_a_reader_does_not_change_results(reports: str, tmp_path: Path) -> None:
-    path = written(audit([reports], Settings(CHECKLIST, as_of=AS_OF)), tmp_path / "workbook.xlsx")
+    path = workbook_of(audit([reports], Settings(CHECKLIST, as_of=AS_OF)), tmp_path / "workbook.xlsx")
     before = load_workbook(path, data_only=True)
     mistakes: list[dict[str, Any]] = [{"reference_date": "2026-13"}, {"limit_1": None, "limit_3": None}]
     for number, changes in enumerate(mistakes):
@@ -157,7 +157,7 @@ def test_midnight_does_not_count_as_the_end_of_its_day(tmp_path: Path) -> None:
     used = "2026-09-16T12:00:00Z"
     write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated=used, used=used))))
     midnight = AS_OF.replace(hour=0, minute=0, second=0, microsecond=0)
-    path = written(audit([str(tmp_path / "in")], Settings(CHECKLIST, as_of=midnight)), tmp_path / "workbook.xlsx")
+    path = workbook_of(audit([str(tmp_path / "in")], Settings(CHECKLIST, as_of=midnight)), tmp_path / "workbook.xlsx")
     again = recalculated(path, tmp_path / "again")
     assert all(row["status"] == row["status_of_run"] for row in rows_of(again["Findings"]))
 
@@ -165,7 +165,7 @@ def test_midnight_does_not_count_as_the_end_of_its_day(tmp_path: Path) -> None:
 def test_formulas_name_no_sheet_that_is_left_out(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31.csv", csv_of(root()))
     checklist = make_checklist(controls=["unused-credentials"])
-    path = written(audit([str(tmp_path / "in")], Settings(checklist, as_of=AS_OF)), tmp_path / "workbook.xlsx")
+    path = workbook_of(audit([str(tmp_path / "in")], Settings(checklist, as_of=AS_OF)), tmp_path / "workbook.xlsx")
     again = recalculated(path, tmp_path / "again")
     assert "Findings" not in again.sheetnames
     assert not [cell.value for sheet in again for row in sheet.iter_rows() for cell in row if cell.data_type == "e"]

@@ -48,7 +48,7 @@ def write(result: Audit, path: Path, marks: Marks | None = None, *, most_rows: i
     return written
 
 
-def noted(path: Path) -> list[dict[str, Any]]:
+def exceptions_noted(path: Path) -> list[dict[str, Any]]:
     """Return the exceptions noted, by the first line of each key cell."""
     header, *rows = load_workbook(path)[SHEET].iter_rows(min_row=4, values_only=True)
     rows_as_dicts = [dict(zip(map(str, header), row, strict=True)) for row in rows]
@@ -81,7 +81,7 @@ def test_the_exceptions_noted_are_the_failures_that_are_not_waived(
         '[waivers.known]\nuser = "user-1*"\nreason = "r"\nowner = "o"\nexpires = 2026-12-31\n'
     )
     result = audit_of(ODD, many=120, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
-    rows = noted(write(result, tmp_path / "a.xlsx"))
+    rows = exceptions_noted(write(result, tmp_path / "a.xlsx"))
     fails = result.findings[(result.findings["status"] == Status.FAIL) & result.findings["waiver"].isna()]
     assert 0 < len(fails) < (result.findings["status"] == Status.FAIL).sum()
     expected = fails[["account_id", "user", "credential", "control"]].astype("object").fillna("")
@@ -95,7 +95,7 @@ def test_the_exceptions_noted_are_the_failures_that_are_not_waived(
 def test_only_the_strictest_limit_of_a_control_is_noted(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of(ODD, many=120, checklist=make_checklist(benchmark=["cis-1.2", "cis-7.0"]))
     assert result.checklist.repeated
-    rows = noted(write(result, tmp_path / "a.xlsx"))
+    rows = exceptions_noted(write(result, tmp_path / "a.xlsx"))
     keys = [tuple(row[name] for name in KEY) for row in rows]
     assert len(keys) == len(set(keys))
 
@@ -157,9 +157,9 @@ def test_marks_are_carried_over_to_the_same_failures(all_of: Audit, tmp_path: Pa
         *((0, "comment", "=1+1"), (0, "tick", "x"), (2, "management response", " will be\nfixed ")),
         *((2, "due", date(2026, 12, 24)), (3, "due", "next week"), (5, "comment", 12)),
     )
-    before = noted(path)
+    before = exceptions_noted(path)
     marks = read_marks([path])
-    after = noted(write(all_of, tmp_path / "new.xlsx", marks))
+    after = exceptions_noted(write(all_of, tmp_path / "new.xlsx", marks))
     assert [{name: row[name] for name in KEY} for row in after] == [{name: row[name] for name in KEY} for row in before]
     marked = {at: {name: row[name] for name in BY_HAND if row[name] is not None} for at, row in enumerate(after)}
     assert {at: entries for at, entries in marked.items() if entries} == {
@@ -173,7 +173,7 @@ def test_marks_are_carried_over_to_the_same_failures(all_of: Audit, tmp_path: Pa
     assert (cell.data_type, cell.quotePrefix) == ("s", True)
     assert CarriedOver.to(tmp_path / "new.xlsx", marks) == CarriedOver(marks, 4, ())
     # And once more: nothing is lost on the way.
-    assert noted(write(all_of, tmp_path / "third.xlsx", read_marks([tmp_path / "new.xlsx"]))) == after
+    assert exceptions_noted(write(all_of, tmp_path / "third.xlsx", read_marks([tmp_path / "new.xlsx"]))) == after
 
 
 def test_a_mark_without_its_failure_is_listed_and_returns_with_the_failure(
@@ -182,7 +182,7 @@ def test_a_mark_without_its_failure_is_listed_and_returns_with_the_failure(
     rows = [user(f"u{n}", **key(rotated="2026-01-01T00:00:00Z")) for n in range(3)]
     first = audit_of(rows)
     path = filled_in(write(first, tmp_path / "old.xlsx"), (1, "comment", "asked"), (1, "due", date(2026, 12, 24)))
-    gone = noted(path)[1]["user"]
+    gone = exceptions_noted(path)[1]["user"]
     fewer_failures = audit_of([row for row in rows if row["user"] != gone])
     second = write(fewer_failures, tmp_path / "two.xlsx", read_marks([path]))
     carried = CarriedOver.to(second, read_marks([path]))
@@ -193,7 +193,7 @@ def test_a_mark_without_its_failure_is_listed_and_returns_with_the_failure(
     assert dict(zip(header, row, strict=True))["comment"] == "asked"
     third = write(audit_of(rows), tmp_path / "three.xlsx", read_marks([second]))
     assert WITHOUT_ROW not in load_workbook(third).sheetnames
-    assert [row["comment"] for row in noted(third)] == [None, "asked", None]
+    assert [row["comment"] for row in exceptions_noted(third)] == [None, "asked", None]
 
 
 def marks_of(some: Iterable[Mark]) -> Marks:
@@ -274,7 +274,7 @@ def test_marks_of_several_workbooks_are_joined_and_contradictions_are_named(all_
     )
     marks = read_marks([first, second])
     new = write(all_of, tmp_path / "new.xlsx", marks)
-    assert [(row["comment"], row["due"], row["tick"]) for row in noted(new)[:3]] == [
+    assert [(row["comment"], row["due"], row["tick"]) for row in exceptions_noted(new)[:3]] == [
         ("from two", "soon", None),
         (None, None, "x"),
         (None, None, "y"),
@@ -289,11 +289,11 @@ def test_a_failure_without_room_keeps_its_mark_and_is_not_called_fixed(all_of: A
     header, row = load_workbook(second)[WITHOUT_ROW].iter_rows(values_only=True)
     assert "--workbook-rows" in str(dict(zip(header, row, strict=True))[WHY])
     third = write(all_of, tmp_path / "whole.xlsx", read_marks([second]))
-    assert [at for at, row in enumerate(noted(third)) if row["comment"] == "deep"] == [7]
+    assert [at for at, row in enumerate(exceptions_noted(third)) if row["comment"] == "deep"] == [7]
 
 
 def test_the_line_tells_apart_two_rows_of_the_same_user(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     twice = [user("u", **key(rotated="2026-01-01T00:00:00Z")) for _ in range(2)]
     path = filled_in(write(audit_of(twice), tmp_path / "old.xlsx"), (1, "comment", "the second"))
     new = write(audit_of(twice), tmp_path / "new.xlsx", read_marks([path]))
-    assert [row["comment"] for row in noted(new)] == [None, "the second"]
+    assert [row["comment"] for row in exceptions_noted(new)] == [None, "the second"]

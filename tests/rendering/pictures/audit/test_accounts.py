@@ -15,7 +15,7 @@ from tests.rendering.pictures.figures import (
     OLD_KEY,
     assert_readable,
     bars,
-    drawn,
+    figure_of,
     texts,
     title,
     visible,
@@ -52,9 +52,9 @@ def test_the_picture_says_that_an_account_is_unknown(tmp_path: Path) -> None:
     assert "unknown" in [label.get_text() for label in figure.axes[0].get_yticklabels()]
 
 
-def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(planned: Callable[..., Audit]) -> None:
-    result = planned("policy", ODD, 700)
-    figure = drawn(result, "accounts")
+def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(audit_by_plan: Callable[..., Audit]) -> None:
+    result = audit_by_plan("policy", ODD, 700)
+    figure = figure_of(result, "accounts")
     failing = result.by_account["fail"].head(15)
     failures = result.findings[result.findings["status"] == "fail"]
     covered = failures[failures["waiver"].notna()]["account_id"].value_counts().to_dict()
@@ -82,7 +82,7 @@ def test_numbers_of_accounts_are_whole_and_names_are_in_one_line(tmp_path: Path)
         assert run("audit", *paths, *options, cwd=tmp_path).returncode in {1, 3}
         result = EvidenceSet.at(str(tmp_path / "out")).summary
         for name, between in (("accounts", "  "), ("matrix", "\n"), ("requirements", "\n")):
-            figure = drawn(result, name)
+            figure = figure_of(result, name)
             assert_readable(figure)
             heads = [text for text in visible(figure) if text.get_text()[:12] in names]
             assert len(heads) == chosen

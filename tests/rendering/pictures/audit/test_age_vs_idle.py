@@ -13,7 +13,7 @@ from analyzer.controls.vocabulary import Outcome
 from analyzer.reading.layout import Kind
 from analyzer.rendering.pictures.audit import age_vs_idle
 from tests.rendering.pictures.figures import (
-    MANY,
+    MANY_USERS,
     texts,
     title,
 )
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 
-@pytest.mark.parametrize("users", [50, MANY])
-def test_every_key_of_known_age_and_use_is_drawn(sized: Callable[[int], Audit], users: int) -> None:
-    result = sized(users)
+@pytest.mark.parametrize("users", [50, MANY_USERS])
+def test_every_key_of_known_age_and_use_is_drawn(audit_of_size: Callable[[int], Audit], users: int) -> None:
+    result = audit_of_size(users)
     figure = age_vs_idle.draw(result)
     judged = result.credentials[result.credentials["outcome"].isin([Outcome.PASS, Outcome.FAIL])]
     keys = judged[(judged["kind"] == Kind.ACCESS_KEY) & judged["idle_days"].notna() & judged["age_days"].notna()]

@@ -14,9 +14,9 @@ from analyzer.judging.staleness import EXACT
 from analyzer.rendering.pictures.audit import idle_days
 from tests.audits import ODD
 from tests.rendering.pictures.figures import (
-    MANY,
+    MANY_USERS,
     bars,
-    drawn,
+    figure_of,
     numbers,
     subtitle,
     texts,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 
-def test_the_bins_hold_every_exact_idle_time(sized: Callable[[int], Audit]) -> None:
-    result = sized(MANY)
+def test_the_bins_hold_every_exact_idle_time(audit_of_size: Callable[[int], Audit]) -> None:
+    result = audit_of_size(MANY_USERS)
     figure = idle_days.draw(result)
     exact = result.findings[result.findings["reason"].isin(list(EXACT))]
     days = exact["idle_days"].to_numpy(dtype=np.int64)
@@ -50,8 +50,8 @@ def test_the_bins_hold_every_exact_idle_time(sized: Callable[[int], Audit]) -> N
 
 
 @pytest.mark.parametrize("limit", [1, 10, 45, 400, 5_000])
-def test_no_bin_is_on_both_sides_of_the_limit(sized: Callable[[int], Audit], limit: int) -> None:
-    result = sized(MANY)
+def test_no_bin_is_on_both_sides_of_the_limit(audit_of_size: Callable[[int], Audit], limit: int) -> None:
+    result = audit_of_size(MANY_USERS)
     figure = idle_days.draw(with_limit(result, limit))
     exact = result.findings[result.findings["reason"].isin(list(EXACT))]
     late = [
@@ -65,12 +65,12 @@ def test_no_bin_is_on_both_sides_of_the_limit(sized: Callable[[int], Audit], lim
 
 @pytest.mark.parametrize("name", ["idle_days", "age_vs_idle"])
 def test_idle_time_is_the_same_beside_other_controls(
-    planned: Callable[..., Audit], audit_of: Callable[..., Audit], name: str
+    audit_by_plan: Callable[..., Audit], audit_of: Callable[..., Audit], name: str
 ) -> None:
     lone = audit_of(ODD, many=500)
     for checklist in ("all", "cis-7.0", "security-hub"):
-        several = planned(checklist, ODD, 500)
-        figure, expected = drawn(several, name), drawn(lone, name)
+        several = audit_by_plan(checklist, ODD, 500)
+        figure, expected = figure_of(several, name), figure_of(lone, name)
         # All texts but the subtitle.
         assert [t for t in texts(figure) if " · " not in t] == [t for t in texts(expected) if " · " not in t]
         assert [bar.get_height() for axes in range(len(figure.axes)) for bar in bars(figure, axes)] == [

@@ -18,7 +18,7 @@ from tests.rendering.pictures.figures import (
     assert_readable,
     by_account_and_control,
     cells_of,
-    drawn,
+    figure_of,
     texts,
 )
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, root, user, write
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def in_a_cell(counts: dict[str, int]) -> str:
+def cell_text(counts: dict[str, int]) -> str:
     if counts.get("failing"):
         return f"{counts['failing']:,}{'?' if counts.get('undecided') else ''}"
     if counts.get("undecided"):
@@ -40,9 +40,11 @@ def in_a_cell(counts: dict[str, int]) -> str:
 
 @pytest.mark.parametrize("checklist", ["all", "policy", "security-hub", "root's"])
 @pytest.mark.parametrize("many", [0, 700])
-def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit], checklist: str, many: int) -> None:
-    result = planned(checklist, ODD, many)
-    figure = drawn(result, "matrix")
+def test_the_numbers_of_the_matrix_are_the_counts(
+    audit_by_plan: Callable[..., Audit], checklist: str, many: int
+) -> None:
+    result = audit_by_plan(checklist, ODD, many)
+    figure = figure_of(result, "matrix")
     cells = by_account_and_control(result)
     sums = {account: [0, 0] for account, _ in cells}
     for (account, row), counts in cells.items():
@@ -60,7 +62,7 @@ def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit],
     assert severities == sorted(severities)
     for row, check in enumerate(checks):
         for column, account in enumerate(shown):
-            assert texts_at.pop((column, row)).get_text() == in_a_cell(cells.get((account, check), {}))
+            assert texts_at.pop((column, row)).get_text() == cell_text(cells.get((account, check), {}))
     if len(order) == 1:
         assert not texts_at
         return
@@ -70,17 +72,17 @@ def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit],
     for row, check in enumerate(checks):
         names = {name for cell in cells.values() for name in cell}
         whole = {name: sum(c.get(name, 0) for (_, at), c in cells.items() if at == check) for name in names}
-        assert total.pop(row) == in_a_cell(whole)
+        assert total.pop(row) == cell_text(whole)
     assert not total
     further = -sum(sums[account][0] for account in order[15:])
     assert f"Not shown: {len(order) - 15} further accounts with {further:,} failures." in " ".join(texts(figure))
 
 
-def test_cells_are_told_apart_and_their_numbers_stand_out(planned: Callable[..., Audit]) -> None:
+def test_cells_are_told_apart_and_their_numbers_stand_out(audit_by_plan: Callable[..., Audit]) -> None:
     fills: dict[str, set[str]] = {}
     for many in (0, 700):
-        result = planned("policy and all", ODD, many)
-        figure, counts_by_cell = drawn(result, "matrix"), by_account_and_control(result)
+        result = audit_by_plan("policy and all", ODD, many)
+        figure, counts_by_cell = figure_of(result, "matrix"), by_account_and_control(result)
         checks, heads = result.checklist.most_severe_first, cells_of(figure)
         heat: dict[float, float] = {}
         patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
@@ -114,7 +116,7 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
     write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
     write(tmp_path / "reports" / "more" / "2026-10-31.csv", csv_of(root(), user("a", **OLD_KEY)))
     result = audit([str(tmp_path / "reports")], Settings(as_of=AS_OF))
-    figure = drawn(result, "matrix")
+    figure = figure_of(result, "matrix")
     assert_readable(figure)
     assert {"unknown", ACCOUNT} <= set(texts(figure))
     assert "Reports without an account number are counted as one account." in " ".join(texts(figure))
@@ -122,6 +124,6 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
 
 def test_manual_checks_have_a_sign_of_their_own(tmp_path: Path) -> None:
     path = write(tmp_path / f"2026-10-31_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), user("a", **OLD_KEY)))
-    figure = drawn(audit([path], Settings(as_of=AS_OF)), "matrix")
+    figure = figure_of(audit([path], Settings(as_of=AS_OF)), "matrix")
     assert {"m", "manual check"} <= set(texts(figure))
     assert "?" not in texts(figure)

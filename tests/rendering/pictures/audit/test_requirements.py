@@ -23,7 +23,7 @@ from tests.rendering.pictures.figures import (
     OLD_KEY,
     assert_readable,
     cells_of,
-    drawn,
+    figure_of,
     policy_in,
     texts,
     title,
@@ -86,9 +86,11 @@ source = "made up"
 
 @pytest.mark.parametrize("benchmark", ["cis-7.0", "nist-800-53r5", "bsi-c5-2025", "soc2"])
 @pytest.mark.parametrize("many", [0, 700])
-def test_the_cells_show_the_statuses_of_the_table(planned: Callable[..., Audit], benchmark: str, many: int) -> None:
-    result = planned(benchmark, ODD, many)
-    figure = drawn(result, "requirements")
+def test_the_cells_show_the_statuses_of_the_table(
+    audit_by_plan: Callable[..., Audit], benchmark: str, many: int
+) -> None:
+    result = audit_by_plan(benchmark, ODD, many)
+    figure = figure_of(result, "requirements")
     assert_readable(figure)
     status = status_by_cell(result)
     numbers = list(dict.fromkeys(number for number, _ in status))
@@ -149,7 +151,7 @@ def test_every_status_has_a_sign_and_a_look_that_the_legend_explains(tmp_path: P
         write(tmp_path / f"in/2026-10-31_{account}.csv", csv_of(*rows))
     result = audit([str(tmp_path / "in")], Settings(make_checklist(benchmark="cis-7.0"), as_of=AS_OF))
     assert set(status_by_cell(result).values()) == {status.value for status in RequirementStatus}
-    figure = drawn(result, "requirements")
+    figure = figure_of(result, "requirements")
     assert_readable(figure)
     assert {*SIGNS.values(), *REQUIREMENT_STATUS_IN_WORDS.values()} <= set(texts(figure))
     patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
@@ -178,7 +180,7 @@ def test_many_requirements_and_long_numbers_are_readable(
     name = "Whoever leaves, or moves to other work, loses access and all credentials within days"
     own = framework(tmp_path, requirements, number, name, related=True)
     result = audit_of([user("a", **OLD_KEY)], many=many, checklist=make_checklist(benchmark=own))
-    figure = drawn(result, "requirements")
+    figure = figure_of(result, "requirements")
     assert_readable(figure)
     written = titles(figure)
     assert len(written) == min(requirements, ROWS)
@@ -208,7 +210,7 @@ def test_the_picture_grows_with_its_rows_and_then_shows_the_worst(
         heights[requirements], width = imread(folder / "charts/requirements.png").shape[:2]
         assert width == 1600
     assert heights[9] == 896 < heights[40] < heights[70]
-    figure = drawn(result, "requirements")
+    figure = figure_of(result, "requirements")
     # Every third of them passes, 23 in all; none of the other 47 may be left out.
     failing = [f"1.{n}" for n in range(70) if n % 3 != 2]
     numbers = [text for text in texts(figure) if text.startswith("1.")]
@@ -220,7 +222,7 @@ def test_the_picture_grows_with_its_rows_and_then_shows_the_worst(
 
 def test_waived_checks_count_and_the_picture_says_so(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     plan = make_checklist(benchmark="cis-7.0", policy=policy_in(tmp_path))
-    figure = drawn(audit_of([user("7", **OLD_KEY)], checklist=plan), "requirements")
+    figure = figure_of(audit_of([user("7", **OLD_KEY)], checklist=plan), "requirements")
     assert any(re.match(r"Waived checks are counted too: \d", text) for text in texts(figure))
 
 
@@ -229,7 +231,7 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
     write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
     write(tmp_path / "reports" / "more" / "2026-10-31.csv", csv_of(root(), user("a", **OLD_KEY)))
     result = audit([str(tmp_path / "reports")], Settings(make_checklist(benchmark="cis-7.0"), as_of=AS_OF))
-    figure = drawn(result, "requirements")
+    figure = figure_of(result, "requirements")
     assert_readable(figure)
     assert "Reports without an account number are counted as one account." in texts(figure)
     assert {text.replace("\n", "").replace("-", "") for text in texts(figure)} >= {"unknown", ACCOUNT}

@@ -14,11 +14,11 @@ from analyzer.rendering.pictures.audit import status
 from tests.audits import AS_OF, ODD
 from tests.rendering.pictures.figures import (
     DASH,
-    MANY,
+    MANY_USERS,
     PLANS,
     bars,
     by_account_and_control,
-    drawn,
+    figure_of,
     numbers,
     texts,
     title,
@@ -39,8 +39,8 @@ def beside(figure: Figure, row: int) -> list[str]:
     return [text.get_text() for text in sorted(row_texts, key=lambda text: text.get_window_extent().x0)]
 
 
-def test_the_status_bars_are_the_counts(sized: Callable[[int], Audit]) -> None:
-    result = sized(MANY)
+def test_the_status_bars_are_the_counts(audit_of_size: Callable[[int], Audit]) -> None:
+    result = audit_of_size(MANY_USERS)
     figure = status.draw(result)
     shown = [*Status, Outcome.INACTIVE]
     for panel, kind in enumerate(JUDGED_KINDS):
@@ -58,9 +58,9 @@ def test_small_and_large_shares_are_neither_none_nor_all(audit_of: Callable[...,
 
 
 @pytest.mark.parametrize("checklist", ["all", "policy", "security-hub", "lone", "cis-1.2"])
-def test_bars_and_numbers_by_control_are_the_counts(planned: Callable[..., Audit], checklist: str) -> None:
-    result = planned(checklist, ODD, 700)
-    figure = drawn(result, "status")
+def test_bars_and_numbers_by_control_are_the_counts(audit_by_plan: Callable[..., Audit], checklist: str) -> None:
+    result = audit_by_plan(checklist, ODD, 700)
+    figure = figure_of(result, "status")
     cells = by_account_and_control(result)
     waived = bool(result.totals["waived"])
     assert waived == (checklist == "policy")
@@ -96,8 +96,8 @@ def test_bars_and_numbers_by_control_are_the_counts(planned: Callable[..., Audit
 
 
 @pytest.mark.parametrize("checklist", PLANS)
-def test_the_title_by_control_adds_up(planned: Callable[..., Audit], checklist: str) -> None:
-    result = planned(checklist, ODD, 120)
+def test_the_title_by_control_adds_up(audit_by_plan: Callable[..., Audit], checklist: str) -> None:
+    result = audit_by_plan(checklist, ODD, 120)
     heading = title(result, "status")
     fails, total, *_ = numbers(heading)
     # A control that is judged by two limits counts once, by the stricter one.
@@ -109,10 +109,10 @@ def test_the_title_by_control_adds_up(planned: Callable[..., Audit], checklist: 
     assert fails + sum(numbers(rest_of_title)) == total
 
 
-def test_a_control_that_occurs_twice_shows_its_limit(planned: Callable[..., Audit]) -> None:
-    result = planned("security-hub", ODD)
+def test_a_control_that_occurs_twice_shows_its_limit(audit_by_plan: Callable[..., Audit]) -> None:
+    result = audit_by_plan("security-hub", ODD)
     for name in ("status", "matrix"):
-        figure = drawn(result, name)
+        figure = figure_of(result, name)
         rows = [beside(figure, row)[:2] for row in range(len(result.checklist.checks))]
         assert ["IAM.22", "unused-credentials (45 days)"] in rows
         assert ["IAM.8", "unused-credentials (90 days)"] in rows

@@ -14,7 +14,7 @@ from tests.rendering.pictures.history.worlds import (
     at,
     cells_of,
     dates_of,
-    drawn,
+    figure_of,
     is_missing,
     title,
     world_and_history,
@@ -31,7 +31,7 @@ from tests.rendering.pictures.history.worlds import (
 )
 def test_cells_are_the_open_failures_of_an_account(world: str, unit: str) -> None:
     truth, history = world_and_history(world)
-    figure = drawn(history, "accounts_over_time")
+    figure = figure_of(history, "accounts_over_time")
     end = dates_of(truth)[-1]
     ends = {UNITS[unit](at(day)): day for day in range(end + 1)}
     starts = {UNITS[unit](at(day)): day for day in range(end, -1, -1)}
@@ -52,7 +52,7 @@ def test_cells_are_the_open_failures_of_an_account(world: str, unit: str) -> Non
 
 def test_the_worst_accounts_come_first() -> None:
     truth, history = world_and_history("many")
-    figure = drawn(history, "accounts_over_time")
+    figure = figure_of(history, "accounts_over_time")
     counts = {account: truth.open_on(199, account=account) for account in truth.days}
     order = sorted(counts, key=lambda account: -counts[account])
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -68,7 +68,7 @@ def test_the_worst_accounts_come_first() -> None:
 
 def test_numbers_in_cells_stand_out() -> None:
     for world in ("many", "a month", "one"):
-        axes = drawn(world_and_history(world)[1], "accounts_over_time").axes[0]
+        axes = figure_of(world_and_history(world)[1], "accounts_over_time").axes[0]
         fills = {
             (round(patch.get_x() + 0.48), round(patch.get_y() + 0.46)): mpl.colors.to_hex(patch.get_facecolor())
             for patch in axes.patches

@@ -19,7 +19,7 @@ from tests.rendering.pictures.history.worlds import (
     all_of,
     bars,
     cells_of,
-    drawn,
+    figure_of,
     history_of,
     iso,
     number,
@@ -64,22 +64,22 @@ def test_an_old_report_is_left_out_and_an_even_series_is_whole(step: int, count:
 def test_old_reports_are_not_shown_and_the_picture_says_so(name: str) -> None:
     history = world_and_history("long ago")[1]
     assert Coverage(history).days.tolist() == [number(day) for day in LONG_AGO[2:]]
-    figure = drawn(history, name)
+    figure = figure_of(history, name)
     note = f"Not shown: snapshots of 2 days, {iso(LONG_AGO[0])} to {iso(LONG_AGO[1])}, long before all others."
     assert note in all_of(figure)
-    assert "Not shown" not in all_of(drawn(world_and_history("weekly")[1], name))
+    assert "Not shown" not in all_of(figure_of(world_and_history("weekly")[1], name))
 
 
 def test_one_old_report_has_its_date() -> None:
     history = history_of(World({ACCOUNT: LONG_AGO[1:]}, [Subject(ACCOUNT, "F" * (len(LONG_AGO) - 1))]))
     assert f"Not shown: snapshots of {iso(LONG_AGO[1])}, long before all others." in all_of(
-        drawn(history, "open_over_time")
+        figure_of(history, "open_over_time")
     )
 
 
 def test_every_opened_and_closed_failure_is_shown_or_counted() -> None:
     history = world_and_history("long ago")[1]
-    figure = drawn(history, "opened_closed")
+    figure = figure_of(history, "opened_closed")
     note = re.search(r"They show ([\d,]+) opened, ([\d,]+) closed, ([\d,]+) lost to follow-up\.", all_of(figure))
     assert note
     new = history.lifetimes[~history.lifetimes["censored_left"].astype(bool)]
@@ -96,8 +96,8 @@ def test_titles_and_cells_are_about_the_shown_days() -> None:
     assert title(history, "open_over_time") == (
         f"{truth.open_on(last)} failures open on {iso(last)}, {truth.open_on(first)} on {iso(first)}"
     )
-    assert drawn(history, "open_over_time").axes[0].get_xlim()[0] == number(first)
-    assert len(cells_of(drawn(history, "accounts_over_time"))) <= 2 * 13
+    assert figure_of(history, "open_over_time").axes[0].get_xlim()[0] == number(first)
+    assert len(cells_of(figure_of(history, "accounts_over_time"))) <= 2 * 13
 
 
 def test_a_failure_that_began_in_a_gap_of_years_does_not_stretch_the_days_open() -> None:
@@ -111,6 +111,6 @@ def test_a_failure_that_began_in_a_gap_of_years_does_not_stretch_the_days_open()
             ],
         )
     )
-    figure = drawn(history, "survival")
+    figure = figure_of(history, "survival")
     assert figure.axes[0].get_xlim()[1] < 400
     assert "Beyond the scale: 1 failure, open for at most 4,300 days." in all_of(figure)

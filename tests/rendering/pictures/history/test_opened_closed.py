@@ -17,7 +17,7 @@ from tests.rendering.pictures.history.worlds import (
     at,
     bars,
     dates_of,
-    drawn,
+    figure_of,
     history_of,
     lifetimes_of,
     line,
@@ -40,7 +40,7 @@ from tests.rendering.pictures.history.worlds import (
 )
 def test_bars_are_the_opened_and_closed_failures(world: str, unit: str) -> None:
     truth, history = world_and_history(world)
-    figure = drawn(history, "opened_closed")
+    figure = figure_of(history, "opened_closed")
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
     opened = Counter(UNITS[unit](row["first_seen"]) for row in rows if not row["censored_left"])
     closed = Counter(UNITS[unit](row["closed_at"]) for row in rows if row["closed_at"])
@@ -67,7 +67,7 @@ def test_opened_less_closed_and_lost_is_the_change_of_open_failures(world: str) 
     note = re.search(
         r"Since the first day: ([\d,]+) opened(?:, ([\d,]+) found in accounts seen later)?, ([\d,]+) closed, "
         r"([\d,]+) lost to follow-up",
-        all_of(drawn(history, "open_over_time")),
+        all_of(figure_of(history, "open_over_time")),
     )
     assert note
     opened, found_later, closed, lost = (int((number_text or "0").replace(",", "")) for number_text in note.groups())
@@ -81,7 +81,7 @@ def test_opened_less_closed_and_lost_is_the_change_of_open_failures(world: str) 
 
 def test_failures_of_the_first_snapshot_do_not_count_as_opened() -> None:
     world = World({ACCOUNT: [0, 1, 2]}, [*[Subject(ACCOUNT, "FFF")] * 500, Subject(ACCOUNT, "PFF")])
-    figure = drawn(history_of(world), "opened_closed")
+    figure = figure_of(history_of(world), "opened_closed")
     assert bars(figure, "opened") == [0, 1, 0]
     note = "Not counted as opened: 500 failures already in the oldest snapshot of their accounts."
     assert note in all_of(figure)
@@ -89,7 +89,7 @@ def test_failures_of_the_first_snapshot_do_not_count_as_opened() -> None:
 
 def test_the_net_line_stops_where_there_is_no_snapshot() -> None:
     truth, history = world_and_history("weekly")
-    figure = drawn(history, "opened_closed")
+    figure = figure_of(history, "opened_closed")
     units_with_snapshots = {UNITS["week"](at(day)) for day in dates_of(truth)}
     net = np.asarray(line(figure, "net").get_ydata())
     assert np.isnan(net).tolist() == [label not in units_with_snapshots for label in spans(truth, "week")]

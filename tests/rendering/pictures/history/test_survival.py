@@ -16,20 +16,20 @@ from tests.rendering.pictures.history.worlds import (
     Subject,
     World,
     all_of,
-    drawn,
-    drew,
+    figure_of,
     history_of,
     lifetimes_of,
     line,
     title,
     world_and_history,
+    worlds_with,
 )
 
 
 @pytest.mark.parametrize("sla", [None, 1, 29, 31, 4_000])
 @pytest.mark.parametrize("world", ["one", "weekly", "a month", "many"])
 def test_a_deadline_is_readable_at_any_day(world: str, sla: int | None) -> None:
-    figure = drawn(replace(world_and_history(world)[1], sla_days=sla), "survival")
+    figure = figure_of(replace(world_and_history(world)[1], sla_days=sla), "survival")
     assert_readable(figure)
     assert ("deadline" in all_of(figure)) == (sla is not None)
 
@@ -57,7 +57,7 @@ def most_share(failures: list[tuple[float, float, bool]], day: float) -> float:
     return estimate([(low if ended and high <= day else high, ended) for low, high, ended in failures], day)
 
 
-@pytest.mark.parametrize("world", drew("survival"))
+@pytest.mark.parametrize("world", worlds_with("survival"))
 def test_the_band_is_between_the_fewest_and_the_most_days_of_each_failure(world: str) -> None:
     truth, history = world_and_history(world)
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
@@ -69,7 +69,7 @@ def test_the_band_is_between_the_fewest_and_the_most_days_of_each_failure(world:
         for row, so_far in zip(new, began, strict=True)
     ]
     sides = [list(zip(days, closed, strict=True)) for days in ([row["open_days_min"] for row in new], most)]
-    figure = drawn(history, "survival")
+    figure = figure_of(history, "survival")
     curves = {
         name: [np.asarray(values) for values in line(figure, f"still open, {name}").get_data()]
         for name in ("at least", "at most")
@@ -97,11 +97,11 @@ def test_medians_and_shares_are_bounds_in_words() -> None:
     assert title(history, "survival") == (
         "Median time to fix, all controls: between 28 and 90 days; 44% to 100% within 60 days"
     )
-    coarse = all_of(drawn(history, "survival"))
+    coarse = all_of(figure_of(history, "survival"))
     assert "median:\nbetween 28 and 90 days" in coarse
     assert "deadline 60 days: 44% to 100% closed by then" in coarse
     assert "further apart" not in coarse
-    finer = all_of(drawn(replace(history, sla_days=14), "survival"))
+    finer = all_of(figure_of(replace(history, sla_days=14), "survival"))
     assert "deadline 14 days: 0% to 45% closed by then (snapshots are further apart)" in finer
 
 
@@ -110,9 +110,9 @@ def test_a_failure_open_when_last_seen_may_be_closed_by_the_deadline() -> None:
         {ACCOUNT: [0, 1, 2, 3]}, [Subject(ACCOUNT, "PFFP"), Subject(ACCOUNT, "PPFF"), Subject(ACCOUNT, "PPFF")]
     )
     history = history_of(world, sla_days=4)
-    assert "deadline 4 days: 33% to 100% closed by then" in texts(drawn(history, "survival"))
+    assert "deadline 4 days: 33% to 100% closed by then" in texts(figure_of(history, "survival"))
     history = history_of(replace(world, subjects=[Subject(ACCOUNT, "PFPP"), Subject(ACCOUNT, "PFFF")]), sla_days=9)
-    assert "deadline 9 days: 50% to 100% closed by then" in texts(drawn(history, "survival"))
+    assert "deadline 9 days: 50% to 100% closed by then" in texts(figure_of(history, "survival"))
 
 
 def test_the_picture_says_that_the_median_is_not_reached() -> None:
@@ -121,6 +121,6 @@ def test_the_picture_says_that_the_median_is_not_reached() -> None:
     assert title(history, "survival") == (
         "All controls: 1 of 301 failures closed; the median is not reached; 0% to 1% within 5 days"
     )
-    assert {"median:\nnot reached", "90th percentile:\nnot reached"} <= set(texts(drawn(history, "survival")))
+    assert {"median:\nnot reached", "90th percentile:\nnot reached"} <= set(texts(figure_of(history, "survival")))
     only_older = history_of(World({ACCOUNT: [0, 1]}, [Subject(ACCOUNT, "FF")]))
     assert why_not(render.HISTORY["survival"], only_older) == "No snapshots show the start of a failure."
