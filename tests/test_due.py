@@ -249,8 +249,8 @@ def test_show_lists_what_comes_due_soonest_first(folder: Path) -> None:
     answer = json.loads(run("show", "out", "--due-within", "4", "--json", cwd=folder).stdout)
     assert [(row["user"], row["fails_at"]) for row in answer["findings"]] == [("soon", "2026-11-04T10:15:00Z")]
     assert answer["asked"]["due_within"] == 4
-    some = run("show", "out", "--due-within", "30", "--control", "2.12", cwd=folder).stdout
-    assert some.startswith("1 of 17 checks (access-key-rotation 2.12, will fail within 30 days)\n")
+    rotation_screen = run("show", "out", "--due-within", "30", "--control", "2.12", cwd=folder).stdout
+    assert rotation_screen.startswith("1 of 17 checks (access-key-rotation 2.12, will fail within 30 days)\n")
 
 
 def test_the_workbook_has_the_instant_and_the_counts(folder: Path) -> None:

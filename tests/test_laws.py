@@ -112,8 +112,8 @@ def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObjec
     row = data.draw(st.integers(0, len(report.rows) - 1))
     column = data.draw(st.sampled_from(report.columns))
     before, after = (
-        {(v.line, v.credential): v.status for v in verdicts(run(some.to_csv()))}
-        for some in (report, report.blanked(row, column))
+        {(v.line, v.credential): v.status for v in verdicts(run(variant.to_csv()))}
+        for variant in (report, report.blanked(row, column))
     )
     for subject, status in after.items():
         if status == "pass":

@@ -96,7 +96,7 @@ def test_the_oracle_says_the_same(
     microseconds: int,
 ) -> None:
     data, listed = leaver_list_of(rows)
-    reports, everybody = reports_of(users)
+    reports, oracle_users = reports_of(users)
     as_of = None
     if day is not None:
         end = datetime(day.year, day.month, day.day, 23, 59, 59, 999999, UTC)
@@ -122,17 +122,17 @@ def test_the_oracle_says_the_same(
             for table in ("leavers", "people", "findings")
         )
     leaving = distinct(listed)
-    assert_pairs(leavers, pairs(everybody, leaving, with_others=False))
+    assert_pairs(leavers, pairs(oracle_users, leaving, with_others=False))
     nameless = distinct([Row(row.line, row.user, row.email) for row in listed])
-    assert_pairs(people, pairs(everybody, nameless, with_others=True))
+    assert_pairs(people, pairs(oracle_users, nameless, with_others=True))
     instant = as_of or CAPTURE_TIMES[captured]
     assert {
         (row["account_id"], row["user"], row["credential"]): (row["status"], row["message"]) for row in findings
     } == {
         (member.account, member.name, credential.slot): verdict(
-            member, credential, everybody, leaving, instant, CAPTURE_TIMES[captured]
+            member, credential, oracle_users, leaving, instant, CAPTURE_TIMES[captured]
         )
-        for member in everybody
+        for member in oracle_users
         for credential in member.credentials
         if credential.is_active
     }
@@ -142,7 +142,7 @@ def test_the_oracle_says_the_same(
         assert row["basis"] is None
         if ahead:
             assert row["fails_at"] == row["basis_time"] > instant
-    assert_uses(leavers, leaving, everybody, instant, CAPTURE_TIMES[captured])
+    assert_uses(leavers, leaving, oracle_users, instant, CAPTURE_TIMES[captured])
 
 
 def assert_pairs(table: list[dict[str, Any]], expected: set[tuple[Any, ...]]) -> None:
@@ -155,7 +155,7 @@ def assert_pairs(table: list[dict[str, Any]], expected: set[tuple[Any, ...]]) ->
 
 
 def assert_uses(
-    table: list[dict[str, Any]], rows: list[Row], everybody: list[User], as_of: datetime, captured: datetime
+    table: list[dict[str, Any]], rows: list[Row], oracle_users: list[User], as_of: datetime, captured: datetime
 ) -> None:
     """Compare the active credentials of the table with those of the oracle."""
     of_line = {row.line: row for row in rows}
@@ -167,7 +167,7 @@ def assert_uses(
             continue
         (iam_user,) = (
             candidate
-            for candidate in everybody
+            for candidate in oracle_users
             if (candidate.account, candidate.name) == (row["account_id"], row["iam_user"])
         )
         active = [credential for credential in iam_user.credentials if credential.is_active]

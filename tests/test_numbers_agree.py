@@ -79,9 +79,11 @@ def with_waivers(folder: Path) -> None:
     """Write a fleet in which waivers cover some failures of an account, and all of a control of another one."""
     fleet(folder, 9)
     waiver = 'reason = "accepted"\nowner = "team-a"\nexpires = 2027-01-31\n'
-    some = f'[waivers.some]\naccount = "111122220001"\nuser = "user-3"\ncontrol = "unused-credentials"\n{waiver}'
-    every = f'[waivers.every]\naccount = "111122220002"\ncontrol = "access-key-rotation"\n{waiver}'
-    write(folder / "credreport.toml", f"{some}{every}")
+    waiver_of_user = (
+        f'[waivers.some]\naccount = "111122220001"\nuser = "user-3"\ncontrol = "unused-credentials"\n{waiver}'
+    )
+    waiver_of_control = f'[waivers.every]\naccount = "111122220002"\ncontrol = "access-key-rotation"\n{waiver}'
+    write(folder / "credreport.toml", f"{waiver_of_user}{waiver_of_control}")
 
 
 def monthly(folder: Path) -> None:

@@ -188,11 +188,11 @@ def fleet(tmp_path: Path) -> list[str]:
     """Return a folder with five accounts of two users each, and an earlier snapshot of them."""
     for day, used in (("2026-09-30", "2026-09-29T00:00:00Z"), ("2026-10-31", "2026-01-01T00:00:00Z")):
         for account in NUMBERS:
-            some = [
+            users = [
                 user("backup-operator", account=account, **key(rotated="2025-01-01T00:00:00Z", used=used)),
                 user("ci-deployer", account=account, **password(changed="2025-01-01T00:00:00Z")),
             ]
-            write(tmp_path / f"in/{day}/{account}.csv", csv_of(root(account), *some))
+            write(tmp_path / f"in/{day}/{account}.csv", csv_of(root(account), *users))
     return [str(tmp_path / "in")]
 
 
@@ -245,7 +245,9 @@ def test_a_report_that_the_look_took_for_another_one_is_corrected(tmp_path: Path
     hidden = audited([str(tmp_path / "in")], settings, tmp_path / "hidden", pseudonyms=PSEUDONYMS)
     assert rows(hidden) == translated(plain)
     # Reports are sorted by the smallest account in each, and the rows of a report by their lines.
-    smallest = hidden.groupby("source", sort=False, observed=True)["account_id"].agg(lambda some: min(map(str, some)))
+    smallest = hidden.groupby("source", sort=False, observed=True)["account_id"].agg(
+        lambda account_ids: min(map(str, account_ids))
+    )
     assert smallest.tolist() == sorted(smallest)
 
 
@@ -276,8 +278,8 @@ def test_waivers_cover_the_same(names: list[str], data: st.DataObject) -> None:
     more = 'credential = "password"\nreason = "r"\nowner = "o"\nexpires = 2027-01-31\n'
     policy = parse_policy("policy.toml", f'[waivers.w]\nuser = "{pattern}"\n{more}'.encode())
     with tempfile.TemporaryDirectory() as folder:
-        some = [user(name, **password(changed="2025-01-01T00:00:00Z")) for name in names]
-        path = write(Path(folder) / "2026-10-31.csv", csv_of(root(), *some))
+        users = [user(name, **password(changed="2025-01-01T00:00:00Z")) for name in names]
+        path = write(Path(folder) / "2026-10-31.csv", csv_of(root(), *users))
         settings = Settings(make_checklist(policy=policy), as_of=AS_OF)
         plain = audited([path], settings, Path(folder) / "plain")
         hidden = audited([path], settings, Path(folder) / "hidden", pseudonyms=PSEUDONYMS)
@@ -338,9 +340,9 @@ def test_a_comparison_counts_the_same(fleet: list[str], tmp_path: Path) -> None:
 
 def test_a_report_that_lacks_users_shows_nobody_as_gone(tmp_path: Path) -> None:
     """What the survey notes about a report under its name holds under its pseudonym."""
-    some = [user(name, **password(changed="2020-01-01T00:00:00Z")) for name in ("a-user", "b-user", "c-user")]
-    write(tmp_path / "in/2026-09-30/111122223333.csv", csv_of(root(), *some))
-    write(tmp_path / "in/2026-10-31/111122223333.csv", csv_of(root(), *some[:2])[:-20])
+    users = [user(name, **password(changed="2020-01-01T00:00:00Z")) for name in ("a-user", "b-user", "c-user")]
+    write(tmp_path / "in/2026-09-30/111122223333.csv", csv_of(root(), *users))
+    write(tmp_path / "in/2026-10-31/111122223333.csv", csv_of(root(), *users[:2])[:-20])
     settings = Settings(make_checklist(), every_snapshot=True)
     paths = [str(tmp_path / "in")]
     plain = pipeline.history(paths, settings, str(tmp_path / "a"), formats=[]).summary

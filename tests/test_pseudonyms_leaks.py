@@ -191,7 +191,7 @@ AUDITED: Final = (
 
 def people(account: str, count: int = 6) -> list[dict[str, str]]:
     """Return users whose credentials fail and pass, with paths, and free text in the last column."""
-    some = []
+    users = []
     for number in range(count):
         cells = key(1 + number % 2, rotated=OLD, used=OLD) | (
             password(changed="2026-10-01T00:00:00Z") if number % 3 else {}
@@ -200,8 +200,8 @@ def people(account: str, count: int = 6) -> list[dict[str, str]]:
         cells["additional_credentials_info"] = f"{MARK} has 3 more keys"
         cells["access_key_1_last_used_region"] = f"{MARK}-region" if number == 1 else "us-east-1"
         cells["access_key_1_last_used_service"] = f"{MARK}svc" if number == 2 else "s3"
-        some.append(user(f"{MARK}-User-{number}", account=account, path=path, **cells))
-    return [*some, user(f"{MARK}-soon", account=account, **key(rotated=OLD, used="2026-09-05T00:00:00Z"))]
+        users.append(user(f"{MARK}-User-{number}", account=account, path=path, **cells))
+    return [*users, user(f"{MARK}-soon", account=account, **key(rotated=OLD, used="2026-09-05T00:00:00Z"))]
 
 
 def odd_rows() -> str:
@@ -302,13 +302,15 @@ def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(working_fo
     sheets = {"Exceptions noted", "Population judged", "Accounts", "Coverage", "Trend", "Leavers", "People", "Sign-off"}
     assert sheets <= set(book.sheetnames)
     cells = {name: [row for row in book[name].iter_rows(values_only=True) if any(row)] for name in book.sheetnames}
-    shown = {name: "\n".join(str(cell) for row in some for cell in row) for name, some in cells.items()}
+    shown = {name: "\n".join(str(cell) for row in rows for cell in row) for name, rows in cells.items()}
     kinds = {
         **dict.fromkeys(("Summary", "Accounts", "Exceptions noted", "Population judged", "Findings"), "name owner"),
         **dict.fromkeys(("Leavers", "People"), "user email name owner"),
     }
-    for name, some in kinds.items():
-        assert all(re.search(f"^{kind}-[0-9a-f]{{16}}$", shown[name], re.MULTILINE) for kind in some.split()), name
+    for name, kinds_of_sheet in kinds.items():
+        assert all(
+            re.search(f"^{kind}-[0-9a-f]{{16}}$", shown[name], re.MULTILINE) for kind in kinds_of_sheet.split()
+        ), name
     assert "are pseudonyms" in shown["Summary"]
     assert "are pseudonyms" in shown["Provenance"]
 

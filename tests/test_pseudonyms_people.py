@@ -98,8 +98,8 @@ ODD = ["Stra\u00dfe", "STRASSE", "strasse@corp.example", "\u03a3\u0391\u03a3", "
 @example(["Stra\u00dfe"], ["STRASSE"])
 def test_names_that_iam_does_not_allow_fit_the_same_people(names: list[str], listed: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        some = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in names]
-        write(Path(folder) / "in/2026-10-31_111122223333.csv", csv_of(root(), *some))
+        users = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in names]
+        write(Path(folder) / "in/2026-10-31_111122223333.csv", csv_of(root(), *users))
         data = "user,last_day\n" + "".join(f"{name},{DAYS[0]}\n" for name in listed)
         lists = lists_of(data.encode())
         plain = audited(Path(folder), "plain", lists)
@@ -126,9 +126,9 @@ PEOPLE = "user;email\nbackup-operator;Reader@corp.example\nci-deployer;\n"
 
 @pytest.fixture
 def working_folder(tmp_path: Path) -> Path:
-    some = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in ("backup-operator", "reader", "ci-deployer")]
+    users = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in ("backup-operator", "reader", "ci-deployer")]
     for day in ("2026-09-30", "2026-10-31"):
-        write(tmp_path / f"in/{day}_111122223333.csv", csv_of(root(), *some))
+        write(tmp_path / f"in/{day}_111122223333.csv", csv_of(root(), *users))
     write(tmp_path / "leavers.csv", LEAVERS)
     write(tmp_path / "people.csv", PEOPLE)
     return tmp_path

@@ -37,13 +37,13 @@ COMMANDS = {
 
 def run_with(command: str, cwd: Path, environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[bytes]:
     """Run a command in a Python with these options and variables."""
-    around = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
     return subprocess.run(
         [sys.executable, *options, "-m", "analyzer", *command.split()],
         cwd=cwd,
         capture_output=True,
         check=False,
-        env={**around, "NO_COLOR": "1", "COLUMNS": "110", **environment},
+        env={**variables, "NO_COLOR": "1", "COLUMNS": "110", **environment},
         timeout=300,
     )
 

@@ -196,8 +196,8 @@ def test_a_mark_without_its_failure_is_listed_and_returns_with_the_failure(
     assert [row["comment"] for row in exceptions_noted(third)] == [None, "asked", None]
 
 
-def marks_of(some: Iterable[Mark]) -> Marks:
-    return Marks((Source("x", "0"),), tuple(some), ())
+def marks_of(marks: Iterable[Mark]) -> Marks:
+    return Marks((Source("x", "0"),), tuple(marks), ())
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8).map(str.strip)
