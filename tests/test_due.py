@@ -66,7 +66,7 @@ def newest_time(result: Audit, as_of: datetime) -> datetime:
 
 
 @given(reports(), as_ofs(), st.data())
-def test_a_check_that_passes_fails_from_its_instant_on(report: Report, as_of: datetime, data: st.DataObject) -> None:
+def test_what_passes_fails_from_its_instant_on(report: Report, as_of: datetime, data: st.DataObject) -> None:
     text = report.to_csv()
     as_of = newest_time(run_plan(text, CHECKLIST, as_of), as_of)
     now = run_plan(text, CHECKLIST, as_of)

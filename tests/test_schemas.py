@@ -165,7 +165,7 @@ def test_audits_fit(options: list[str]) -> None:
     assert ("--tables" in options) == (summary["findings"] is None)
 
 
-@pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda one: str(one.__name__))
+@pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda make: str(make.__name__))
 def test_audits_of_made_up_fleets_fit(working_folder: Path, make: Callable[[Path], None]) -> None:
     make(working_folder / "made")
     paths = [str(path) for path in sorted(Path("made").iterdir()) if path.is_dir()]
