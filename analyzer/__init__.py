@@ -1,11 +1,29 @@
 """credreport: the offline analyzer of AWS IAM credential reports.
 
-The public Python API: `audit`, `compare` and `history` do the same as the commands with these names, and return the
-evidence. `open_evidence` opens evidence that was written before. All errors are instances of `errors.AnalyzerError`,
-with the attributes `message` and `hint`. Parameters are named like the options of the command line: `--as-of` is
-`as_of`. Error messages use the names of the options.
+    audit(paths)             judge the newest report of each account
+    compare(old, new)        show what changed between two snapshots
+    history(paths)           follow failures through many snapshots
+    open_evidence(folder)    open evidence that was written before
 
-Parameters of the functions. All except the paths are optional, and are given by name:
+The first three do the same as the commands with these names, and return
+evidence: tables as pandas frames, a summary, and write() for the files.
+
+>>> import analyzer
+>>> evidence = analyzer.audit("sample_reports", as_of="2026-10-31")
+>>> evidence.summary.unused["fail"], evidence.summary.exit_code
+(17, 1)
+>>> fails = evidence.findings[evidence.findings["status"] == "fail"]
+>>> fails["account_id"].value_counts().loc["111122223333"].item()
+30
+>>> evidence.write("evidence", formats=["parquet", "excel"]).files[-2:]
+['workbook.xlsx', 'rendered.json']
+
+help(analyzer.audit) describes a function; `credreport manual python` is the
+page of the manual. All errors are instances of `errors.AnalyzerError`, with
+the attributes `message` and `hint`; they use the names of the options.
+
+Parameters of the functions are named like the options of the command line: `--as-of` is `as_of`. All except the paths
+are optional, and are given by name:
 
     as_of           reference date: a date (the end of that day, UTC), a datetime (UTC unless it has an offset), a text
                     with either, or "now"; without it, each report is judged at its own capture time
@@ -20,16 +38,6 @@ Parameters of the functions. All except the paths are optional, and are given by
     pseudonyms                       key file: replace names by pseudonyms; it is created if it does not exist
     store, from_, to                 folder of a store; two times: the newest snapshots up to each are compared
     as_of_series, sla_days           reference dates, or "monthly"; deadline for fixes, in days
-
->>> import analyzer
->>> evidence = analyzer.audit("sample_reports", as_of="2026-10-31")
->>> evidence.summary.unused["fail"], evidence.summary.exit_code
-(17, 1)
->>> fails = evidence.findings[evidence.findings["status"] == "fail"]
->>> fails["account_id"].value_counts().loc["111122223333"].item()
-30
->>> evidence.write("evidence", formats=["parquet", "excel"]).files[-2:]
-['workbook.xlsx', 'rendered.json']
 """
 
 __version__ = "0.1.0"

@@ -6,6 +6,7 @@ import doctest
 import gc
 import inspect
 import json
+import pydoc
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ import pytest
 from typer.main import get_command
 
 import analyzer
+from analyzer import pipeline
 from analyzer.cli.main import app
 from analyzer.errors import AnalyzerError, InputError, OutputError, PolicyError, UsageError
 from analyzer.pipeline import api, opened
@@ -80,6 +82,17 @@ def test_history_stays_the_function_whatever_is_loaded(code: str) -> None:
 def test_every_public_name_exists_and_is_described() -> None:
     assert analyzer.__all__ == sorted(analyzer.__all__, key=lambda name: (name.islower(), name))
     assert all(inspect.getdoc(getattr(analyzer, name)) for name in analyzer.__all__)
+    for module in (analyzer, pipeline):
+        assert set(module.__all__) <= set(dir(module))
+
+
+def test_the_first_screen_of_help_names_each_function_and_has_an_example() -> None:
+    lines = pydoc.plain(pydoc.render_doc(analyzer)).splitlines()[:24]
+    assert all(len(line) <= 80 for line in lines)
+    functions = [name for name in analyzer.__all__ if inspect.isfunction(getattr(analyzer, name))]
+    listed = [line.strip().partition("(")[0] for line in lines if re.match(r" +\w+\(\w+(, \w+)*\) {2,}\w", line)]
+    assert sorted(listed) == functions
+    assert any(">>> evidence = analyzer.audit(" in line for line in lines)
 
 
 @pytest.mark.parametrize("module", [analyzer, api, opened], ids=lambda value: str(value.__name__))

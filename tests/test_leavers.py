@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -308,9 +309,8 @@ def test_the_page_and_the_pdf_name_who_left(folder: Path) -> None:
     assert words == LEAVERS_IN_WORDS
     assert words in content_of_audit(evidence, 0).lines
     run("render", "out", "--format", "html", cwd=folder)
-    assert "3 active credentials of 2 users who left; 1 was used after the last day" in (
-        folder / "out/report.html"
-    ).read_text(encoding="utf-8")
+    page = re.sub(r"</?a[^>]*>", "", (folder / "out/report.html").read_text(encoding="utf-8"))
+    assert "3 active credentials of 2 users who left; 1 was used after the last day" in page
 
 
 def test_a_leaver_of_the_near_future_comes_due(folder: Path) -> None:

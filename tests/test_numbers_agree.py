@@ -14,6 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from analyzer.evidence.opened import EvidenceSet
+from analyzer.evidence.opening import TREND_COLUMNS
 from analyzer.rendering.pictures import render
 from analyzer.rendering.workbook.page import NOTHING
 from tests.cli.running import run
@@ -276,7 +277,7 @@ def test_changes_are_on_the_page_too(outputs: Outputs) -> None:
     trend = outputs.page.rows.get("trend", {})
     shown = below(outputs.book, "Changes since the snapshots before") if trend else {}
     for at, control in enumerate(trend.get("control", [])):
-        counts = [trend[name][at] for name in ("open", "open_before", "new", "fixed", "undecided")]
+        counts = [trend[name][at] for name in TREND_COLUMNS]
         assert list(shown[control][:5]) == counts
     assert bool(trend) == ("Changes since the snapshots before" in outputs.pdf)
 

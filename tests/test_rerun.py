@@ -196,3 +196,24 @@ def test_a_damaged_set_is_not_repeated(tmp_path: Path) -> None:
     manifest.write_bytes(manifest.read_bytes().replace(b"medium", b"mediun", 1))
     code, output = rerun(tmp_path, "2026-10-31")
     assert (code, "repeated" in output) == (1, False)
+
+
+def test_moved_reports_are_told_apart_from_changes_with_advice(tmp_path: Path) -> None:
+    fleet(tmp_path, 3)
+    run("audit", "2026-10-31", "-o", "out", "--format", "parquet", cwd=tmp_path)
+    (tmp_path / "archive").mkdir()
+    shutil.move(tmp_path / "2026-10-31", tmp_path / "archive/2026-10-31")
+    code, output = rerun(tmp_path, "archive")
+    first = min((tmp_path / "archive/2026-10-31").iterdir()).name
+    todo = f"in a folder in which this report is 2026-10-31/{first} (a link to the folder of the reports is enough)"
+    assert (code, todo in output) == (2, True), output
+    # One report is missing as well: all tables differ, and the names are named as a reason.
+    missing = max((tmp_path / "archive/2026-10-31").iterdir())
+    missing.rename(tmp_path / "missing.csv")
+    code, output = rerun(tmp_path, "archive")
+    assert (code, todo in output, "so the tables differ in any case" in output) == (1, True, True), output
+    # The advice works.
+    (tmp_path / "missing.csv").rename(missing)
+    (tmp_path / "2026-10-31").symlink_to(tmp_path / "archive/2026-10-31", target_is_directory=True)
+    code, output = rerun(tmp_path, "2026-10-31")
+    assert code == 0, output

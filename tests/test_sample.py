@@ -188,7 +188,8 @@ def test_a_sample_is_verified_against_the_folder_of_its_evidence_set(evidence: P
         done = run("verify", "sample", "--inputs", inputs, cwd=evidence)
         assert (done.returncode, "; 1 of 1 input checked" in done.stdout) == (0, True), done.stdout + done.stderr
     done = run("verify", "sample", cwd=evidence)
-    assert "as they were written; the evidence set of the sample was NOT checked (--inputs)" in done.stdout
+    assert "as they were written; the evidence set of the sample was NOT checked\n" in done.stdout
+    assert done.stdout.endswith("the evidence set of the sample was not checked: give it with --inputs PATH\n")
     assert "checked: manifest.json, 2 files\ndigest of the sample: " in done.stdout
     assert run("verify", "sample", "--inputs", "in", cwd=evidence).returncode == 1
     done = run("verify", "sample", "--inputs", "out", "--rerun", cwd=evidence)

@@ -17,10 +17,11 @@ from pyarrow import parquet
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.evidence.answer import headline, scope
-from analyzer.evidence.opening import opening
+from analyzer.evidence.opening import TREND_COLUMNS, opening
 from analyzer.evidence.trend import trend, trend_of_all
 from tests.cli.running import run as run_program
 from tests.history.running import compare
+from tests.rendering.pdf.reading import text_of
 from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.running import Audit, Settings, audit, audit_in_batches, audit_on_engine
 from tests.test_road import by_itself
@@ -96,7 +97,7 @@ def test_the_answer_says_what_changed_since_the_snapshot_before(tmp_path: Path) 
     summary = load_workbook(out / "workbook.xlsx")["Summary"]
     cells = [[cell.value for cell in row[:6]] for row in summary.iter_rows()]
     assert sentence in str(cells[1][0])
-    assert ["unused-credentials", 3, 2, 2, 1, 0] in cells
+    assert ["unused-credentials", 2, 2, 1, 0, 3] in cells
     facts = json.loads(run_program("audit", "in", "--control", "unused-credentials", "--json", cwd=tmp_path).stdout)
     assert facts["trend"] == {
         "accounts": 1,
@@ -425,3 +426,15 @@ def test_rows_far_down_in_the_earlier_report_are_found(tmp_path: Path) -> None:
     write(tmp_path / f"in/{NOW}/{B}.csv", report_of(B, deploy=IDLE))
     result, _ = audit_in_batches([str(tmp_path / "in")], Settings(unused()), tmp_path / "out")
     assert counts(result) == {A: (400, 400, 0, 0, 0), B: (1, 1, 1, 1, 0)}
+
+
+def test_the_page_the_pdf_and_the_workbook_head_the_trend_alike(tmp_path: Path) -> None:
+    for day in (BEFORE, NOW):
+        write(tmp_path / f"{day}/{A}.csv", report_of(A, anna=IDLE))
+    run_program("audit", BEFORE, NOW, "--format", "html,excel,pdf", "-o", "out", cwd=tmp_path)
+    heads = list(TREND_COLUMNS.values())
+    assert f"control {' '.join(heads)}" in text_of(tmp_path / "out/summary.pdf")
+    book = load_workbook(tmp_path / "out/workbook.xlsx")
+    assert ["control", *heads] in [list(row[:6]) for row in book["Summary"].iter_rows(values_only=True)]
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert all(f'"{head}"' in page for head in heads)

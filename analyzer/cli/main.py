@@ -111,15 +111,25 @@ def run(arguments: Sequence[str]) -> int:
     except MemoryError:
         complain("out of memory", "give fewer files at a time, or write fewer formats: --format parquet")
     except Exception as error:
-        complain(
-            f"internal error: {type(error).__name__}: {error}",
-            "this is a bug in credreport, not in your files; set CREDREPORT_DEBUG=1 to see the details, and report it",
-        )
+        _explain_failure(error)
         if os.environ.get("CREDREPORT_DEBUG"):
             raise
     else:
         return code
     return NOTHING_PRODUCED
+
+
+def _explain_failure(error: Exception) -> None:
+    """Print an error of the operating system, or one that the program did not expect."""
+    if isinstance(error, OSError):
+        complain(
+            f"cannot read or write: {error}", "check that there is free space where the output goes; then try again"
+        )
+        return
+    complain(
+        f"internal error: {type(error).__name__}: {error}",
+        "this is a bug in credreport, not in your files; set CREDREPORT_DEBUG=1 to see the details, and report it",
+    )
 
 
 def _explain_usage(error: TyperException) -> None:

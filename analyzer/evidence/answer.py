@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from analyzer.controls.control import Parameter
-from analyzer.controls.vocabulary import Status, counted, span
+from analyzer.controls.vocabulary import Reason, Status, counted, span
 from analyzer.errors import first_few, in_words
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.coverage import coverage_in_words
 from analyzer.evidence.plain import iso
 from analyzer.evidence.trend import trend, trend_of_all
@@ -193,7 +194,9 @@ def something_open(summary: Summary) -> str:
     """Return in a sentence how many IAM users, root users and accounts have an open check, over all controls."""
     checks, open_subjects = summary.checklist.checks, summary.open_subjects
     controls = f"{_controls_judged(summary)}:"
-    if len(checks) == 1:
+    if len(checks) == 1 and (absence := columns_absent(summary)):
+        controls = f"{absence}:"
+    elif len(checks) == 1:
         counts = summary.by_control[0]
         controls = (
             f"{checks[0].control.id}: {counts[Status.FAIL]:,} of {counts['judged']:,} fail; "
@@ -205,17 +208,33 @@ def something_open(summary: Summary) -> str:
     sums = summary.open_by_kind
     times = ", counted once per snapshot" if summary.settings.every_snapshot else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
-    without_failure = int(open_subjects[Status.NOT_CHECKED.value].sum())
+    undecided = open_subjects[open_subjects[Status.NOT_CHECKED.value] > 0]
     verb = "has" if sum(sums.values()) == 1 else "have"
-    if not without_failure:
+    if undecided.empty:
         result = "open checks"
-    elif without_failure == sum(sums.values()):
+    elif int(undecided[Status.NOT_CHECKED.value].sum()) == sum(sums.values()):
         result = "open checks, all of them not checked"
     else:
-        lacks = "has" if without_failure == 1 else "have"
-        result = f"open checks ({without_failure:,} of these {lacks} only checks that are not checked)"
+        result = f"open checks ({_without_failure(undecided, len(summary.accounts))})"
     subjects = in_words(_subjects(summary))
     return f"{controls} {subjects}, in {where}, {verb} {result}{times}{_waived_findings(summary)}."
+
+
+def _without_failure(undecided: pd.DataFrame, accounts: int) -> str:
+    """Return in words which subjects have open checks but no failure; `undecided` are their rows of `open_subjects`.
+
+    If all are in one of several `accounts`, it is named.
+    """
+    sums = undecided.groupby("kind")[Status.NOT_CHECKED.value].sum().to_dict()
+    endings = {"user": ("IAM user", ""), "root": ("root user", ""), "account": ("account", " as a whole")}
+    subjects = [f"{counted(int(sums[kind]), noun)}{end}" for kind, (noun, end) in endings.items() if kind in sums]
+    names = undecided["account_id"].unique().tolist()
+    account = "the unknown account" if names[0] == UNKNOWN_ACCOUNT else f"account {names[0]}"
+    where = f" in {account}" if len(names) == 1 < accounts else ""
+    if where and set(sums) == {"account"}:
+        subjects, where = [f"{account} as a whole"], ""
+    verb = "has" if sum(sums.values()) == 1 else "have"
+    return f"{in_words(subjects)}{where} {verb} no failure, only checks that are not checked"
 
 
 def _subjects(summary: Summary) -> list[str]:
@@ -239,10 +258,35 @@ def _controls_judged(summary: Summary) -> str:
     """Return in words how many controls judged something, and which had nothing to judge."""
     controls, pairs = summary.checklist.controls, zip(summary.checklist.checks, summary.by_control, strict=True)
     judged = {check.control.id for check, counts in pairs if counts["judged"]}
-    others = [control for control in controls if control not in judged]
+    absent = controls_without_column(summary)
+    others = [control for control in controls if control not in judged and control not in absent]
     names = in_words(others) if len(others) < 3 else f"{len(others):,} others"
-    more = f" ({names} {'has' if len(others) == 1 else 'have'} nothing to judge)" if others else ""
+    parts = [f"{names} {'has' if len(others) == 1 else 'have'} nothing to judge"] if others else []
+    parts += [columns_absent(summary)] if absent else []
+    more = f" ({'; '.join(parts)})" if parts else ""
     return f"{counted(len(judged), 'control')} judged{more}"
+
+
+def controls_without_column(summary: Summary) -> list[str]:
+    """Return the controls that judged nothing because no judged report has the column that they need.
+
+    The reports do not show what these controls look for. That is not the same as nothing to judge.
+    """
+    findings = summary.findings_counted
+    is_absent = findings.because(Reason.COLUMN_NOT_IN_REPORT)
+    positions = set(findings.check[is_absent].tolist()) - set(findings.check[~is_absent].tolist())
+    return [summary.checklist.checks[position].control.id for position in sorted(positions)]
+
+
+def columns_absent(summary: Summary) -> str:
+    """Return in words which controls no judged report has the column for; empty if there are none."""
+    absent = controls_without_column(summary)
+    columns = dict.fromkeys(
+        column for check in summary.checklist.checks if check.control.id in absent for column in check.control.evidence
+    )
+    reports = "the report has" if len(_judged(summary)) == 1 else "the reports have"
+    verb = "is" if len(absent) == 1 else "are"
+    return f"{in_words(absent)} {verb} not judged: {reports} no column {in_words(list(columns))}" if absent else ""
 
 
 def not_checked_in(counts: Mapping[str, int]) -> int:
@@ -420,7 +464,7 @@ def settings_in_lines(summary: Summary) -> list[str]:
     lists = {"accounts": settings.accounts, "leavers": settings.leavers, "people": settings.people}
     return [
         *settings.names_in_words,
-        f"as-of: {iso(settings.as_of) or 'each report at its own capture time'}",
+        f"as-of: {spoken(settings.as_of) if settings.as_of else 'each report at its own capture time'}",
         f"controls: {', '.join(checklist.controls)}",
         f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
         f"changed settings: {', '.join(checklist.changes) or 'none'}",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from analyzer.controls.vocabulary import counted
+from analyzer.controls.control import Severity
+from analyzer.controls.vocabulary import counted, span
 from analyzer.errors import first_few
 from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
 from analyzer.evidence.checks import check_of, summed_rows
-from analyzer.evidence.exit_reason import exit_one, exit_without_failures
+from analyzer.evidence.exit_reason import at_least, exit_one, exit_without_failures
 from analyzer.evidence.history import IDENTITY
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.schema import EVENTS, ISSUES, KINDS_OF_EVENTS, NEW_FAILURES, to_arrow, to_pandas
@@ -23,6 +24,7 @@ from analyzer.reading.issues import Level
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
 
@@ -52,6 +54,11 @@ def closing_in_words(how: str) -> str:
     return _CLOSINGS.get(how, how.replace("_", " "))
 
 
+def closing_in_a_cell(how: str) -> str:
+    """Return the words for how a failure was fixed; the full words for a deletion are too long for a table."""
+    return how if how == "deleted" else closing_in_words(how)
+
+
 @dataclass(frozen=True)
 class Comparison(WithIssues):
     """Events between an older and a newer snapshot of each account (columns: `EVENTS`)."""
@@ -69,6 +76,11 @@ class Comparison(WithIssues):
     only_new: tuple[str, ...] = ()
     not_newer: tuple[str, ...] = ()
     """Accounts whose newest snapshot is the same on both sides."""
+    captured: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By side (older, newer), the `first` and the `last` capture time of the compared snapshots, in ISO 8601.
+
+    It is empty for evidence sets that were written without it.
+    """
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Comparison:
@@ -82,6 +94,7 @@ class Comparison(WithIssues):
             only_old=tuple(facts["only_old"]),
             only_new=tuple(facts["only_new"]),
             not_newer=tuple(facts.get("no_newer_snapshot", ())),
+            captured=facts.get("captured", {}),
         )
 
     @property
@@ -89,6 +102,13 @@ class Comparison(WithIssues):
         return issue_codes(self.issues["code"].astype("str"))
 
     title: ClassVar[str] = "What changed between two snapshots"
+
+    @property
+    def dates(self) -> str:
+        """The capture dates of the compared snapshots in words; empty if they are not in the evidence set."""
+        noun = "snapshot" if len(self.accounts) == 1 else "snapshots"
+        sides = {side: span(times["first"][:10], times["last"][:10]) for side, times in self.captured.items()}
+        return " ".join(f"{side.capitalize()} {noun}: captured {days}." for side, days in sides.items())
 
     @cached_property
     def summed(self) -> pd.DataFrame:
@@ -118,8 +138,12 @@ class Comparison(WithIssues):
 
         If a control is judged by several limits, only the strictest limit counts.
         """
-        is_repeated = np.isin(check_of(self._new, self.settings.checklist), self.settings.checklist.repeated)
-        return self._new[~is_repeated]
+        return self._new[self._counting(Severity.LOW)]
+
+    def _counting(self, fail_on: Severity | str) -> npt.NDArray[np.bool_]:
+        """Return which of the rows of `_new` count for exit code 1 (see `exit_code_of`)."""
+        checklist = self.settings.checklist
+        return np.isin(check_of(self._new, checklist), checklist.counting(Severity(fail_on)))
 
     @cached_property
     def _new(self) -> pd.DataFrame:
@@ -214,6 +238,7 @@ class Comparison(WithIssues):
             "only_old": list(self.only_old),
             "only_new": list(self.only_new),
             "no_newer_snapshot": list(self.not_newer),
+            **({"captured": self.captured} if self.captured else {}),
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }
@@ -221,24 +246,28 @@ class Comparison(WithIssues):
     @property
     def exit_code(self) -> int:
         """0: no new failure is open; 1: some are open; 3: some input was not read."""
+        return self.exit_code_of()
+
+    def exit_code_of(self, *, fail_on: Severity | str = Severity.LOW) -> int:
+        """Return the exit code if only new failures of severity `fail_on` or higher count. 3 goes before 1."""
         if self.has_issues(Level.REJECTED):
             return 3
-        return 1 if len(self.new_failures) else 0
+        return 1 if self.open_count(fail_on=fail_on) else 0
 
-    @property
-    def open_count(self) -> int:
-        """The number of failures that count for exit code 1."""
-        return len(self.new_failures)
+    def open_count(self, *, fail_on: Severity | str = Severity.LOW) -> int:
+        """Return the number of new failures that count for exit code 1 (see `exit_code_of`)."""
+        return int(self._counting(fail_on).sum())
 
     def __repr__(self) -> str:
         """Return the kind, the accounts and the first lines of the answer, instead of all tables."""
         return f"<Comparison of {counted(len(self.accounts), 'account')}: {' '.join(self.lines[:2])}>"
 
-    def exit_reason(self, *, exit_zero: bool = False) -> str:
+    def exit_reason(self, *, fail_on: Severity = Severity.LOW, exit_zero: bool = False) -> str:
         """Return in a sentence the reason for the exit code; `exit_zero` turns 1 into 0."""
-        if self.exit_code == 3:
+        code, count, which = self.exit_code_of(fail_on=fail_on), self.open_count(fail_on=fail_on), at_least(fail_on)
+        if code == 3:
             return exit_without_failures(self, 3)
-        if self.exit_code == 0:
-            return "Exit code 0: no new failure is open."
-        count = len(self.new_failures)
-        return exit_one(f"{counted(count, 'new failure')} {'is' if count == 1 else 'are'} open", exit_zero=exit_zero)
+        if code == 0:
+            return f"Exit code 0: no new failure{which} is open."
+        verb = "is" if count == 1 else "are"
+        return exit_one(f"{counted(count, 'new failure')}{which} {verb} open", exit_zero=exit_zero)

@@ -43,10 +43,10 @@ def exit_without_failures(summary: WithIssues, code: int, fail_on: Severity = Se
         reason = NOT_READ if rejected else "data issues, which --strict counts"
         reason = "reports of expected accounts are missing" if rejected == [LACKING] else reason
         return f"Exit code 3: {reason}."
-    return f"Exit code 0: nothing{_at_least(fail_on)} is open."
+    return f"Exit code 0: nothing{at_least(fail_on)} is open."
 
 
-def _at_least(fail_on: Severity) -> str:
+def at_least(fail_on: Severity) -> str:
     """Return in words which severities count; empty if all do."""
     if fail_on is Severity.LOW:
         return ""
@@ -78,7 +78,7 @@ def exit_sentence(
         ids_so_far += ids
         if ids:
             words = singular if len(ids) == 1 else plural
-            reasons.append(f"{counted(len(ids), 'control')}{_at_least(fail_on)} {words} ({first_few(ids)})")
+            reasons.append(f"{counted(len(ids), 'control')}{at_least(fail_on)} {words} ({first_few(ids)})")
     return exit_one("; ".join(reasons), exit_zero=exit_zero)
 
 
@@ -93,7 +93,7 @@ def _failing(failing: Sequence[Check], fail_on: Severity) -> str:
 def _number_failing(failing: Sequence[Check], fail_on: Severity) -> str:
     """Return in words how many controls fail, and of which severities if not all count."""
     count = len(_ids(failing))
-    return f"{counted(count, 'control')}{_at_least(fail_on)} {'fails' if count == 1 else 'fail'}"
+    return f"{counted(count, 'control')}{at_least(fail_on)} {'fails' if count == 1 else 'fail'}"
 
 
 def exit_one(why: str, *, exit_zero: bool) -> str:

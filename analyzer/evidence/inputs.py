@@ -119,6 +119,26 @@ def inputs_of_facts(facts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
+def role_in_words(report: Mapping[str, Any], as_of: datetime | None) -> str:
+    """Return the use of a report in words, and why it was not judged; `report` is a row of the table of inputs.
+
+    `as_of` is the reference date of the run.
+    """
+    roles = [part["role"] for part in report["accounts"]]
+    if "judged" in roles:
+        judged = roles.count("judged")
+        return "judged" if judged == len(roles) else f"judged: {judged:,} of {len(roles):,} accounts"
+    if "trend" in roles:
+        return "older: read for the trend"
+    if not roles:
+        return "not judged: no readable row"
+    if report["captured_at"] is None:
+        return "not judged: no capture time" if report["captured_from"] == "unknown" else "not judged: other snapshot"
+    if as_of is not None and report["captured_at"] > as_of:
+        return "not judged: newer than the reference date"
+    return "not judged: older snapshot"
+
+
 def _value(name: str, value: Any) -> Any:  # noqa: ANN401 - of any column
     from datetime import datetime  # noqa: PLC0415
 

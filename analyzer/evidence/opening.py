@@ -121,16 +121,19 @@ ACCOUNTS: Final = "Accounts: "
 """The beginning of the labels that count accounts, such as `Accounts: missing`."""
 
 
+TREND_COLUMNS: Final = {
+    "open_before": "failed before",
+    "new": "new",
+    "fixed": "fixed",
+    "undecided": "undecided",
+    "open": "fail now",
+}
+"""The counts of a trend in the order of a calculation, with their headings: before + new - fixed - undecided = now."""
+
+
 def trend_by_control(summary: Summary) -> tuple[list[str], list[list[str | int]]]:
-    """Return the headings and the rows of the trend table: a row per control, with its counts now and before."""
-    columns = {
-        "open": "fail",
-        "open_before": "failed before",
-        "new": "new",
-        "fixed": "fixed",
-        "undecided": "undecided",
-    }
+    """Return the headings and the rows of the trend table: a row per control, with its counts before and now."""
     rows: list[list[str | int]] = [
-        [control, *(counts[name] for name in columns)] for control, counts in summary.trends.items()
+        [control, *(counts[name] for name in TREND_COLUMNS)] for control, counts in summary.trends.items()
     ]
-    return ["control", *columns.values()], rows
+    return ["control", *TREND_COLUMNS.values()], rows

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from analyzer.evidence.schema import LEAVERS as LEAVERS_TABLE
 from analyzer.evidence.schema import PEOPLE as PEOPLE_TABLE
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
-from analyzer.evidence.worst import Rank
+from analyzer.evidence.worst import Rank, first_rows
 from analyzer.judging.people import Match
 from analyzer.reading.columns import codes_and_texts
 from analyzer.reading.layout import ROOT_USER
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
+    from analyzer.evidence.tables import Tables
     from analyzer.reading.issues import IssueLog
     from analyzer.survey.people import PeopleList
 
@@ -88,7 +90,12 @@ def note_people(name: str, listed: PeopleList, table: pa.Table, log: IssueLog) -
             log.add(code, f"{text} ({name}.parquet lists them)", source=listed.name)
 
 
-def needs_a_look_first() -> Rank:
+def first_people(tables: Tables, name: str, most: int) -> pa.Table:
+    """Return the first `most` rows of the table of a list, those that need a look first."""
+    return first_rows(tables, name, most, _needs_a_look_first())
+
+
+def _needs_a_look_first() -> Rank:
     """Return the order of the rows of a list's table: unclear matches first, then rows without a match."""
     order = [match.value for match in Match]
 
@@ -99,29 +106,46 @@ def needs_a_look_first() -> Rank:
     return Rank(("status",), of)
 
 
+class Counted(NamedTuple):
+    """A part of a sentence with a number: the table that has the rows behind it, and their values by column."""
+
+    text: str
+    table: str = ""
+    rows: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+
 def comparisons_in_words(summary: Summary) -> list[str]:
     """Return a sentence for each given list: the result of the match, and the names of its table and sheet."""
-    return [
-        f"{'; '.join(parts)} ({name}.parquet, sheet {name.capitalize()})."
-        for name, parts in comparisons(summary).items()
-    ]
+    return ["; ".join(parts) + names_of_table(name) for name, parts in comparisons(summary).items()]
+
+
+def names_of_table(name: str) -> str:
+    """Return the end of the sentence on a list: the names of its table and sheet."""
+    return f" ({name}.parquet, sheet {name.capitalize()})."
 
 
 def comparisons(summary: Summary) -> dict[str, list[str]]:
     """Return the result of the match in parts of a sentence, by the name of the list."""
+    return {name: [part.text for part in parts] for name, parts in comparison_parts(summary).items()}
+
+
+def comparison_parts(summary: Summary) -> dict[str, list[Counted]]:
+    """Return the parts of `comparisons`, each with the rows behind its number."""
     words_of = {LEAVERS: _of_leavers, PEOPLE: _of_people}
-    times = ["counted once per snapshot"] if summary.settings.every_snapshot else []
+    times = [Counted("counted once per snapshot")] if summary.settings.every_snapshot else []
     return {name: [*words_of[name](summary, counts), *times] for name, counts in summary.compared.items()}
 
 
-def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
+def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[Counted]:
     name = summary.settings.leavers[0] if summary.settings.leavers else ""
     parts = []
     for check, sums in zip(summary.checklist.checks, summary.by_control, strict=True):
         if check.control.needs == f"--{LEAVERS}":
             undecided, users = sums[Status.NOT_CHECKED], int(counts_of(summary.tallies, Tally.LEAVERS)["count"].sum())
             who = f"{counted(users, 'user')} who left" if users else "users who left"
-            parts.append(f"{counted(sums[Status.FAIL], 'active credential')} of {who}")
+            control = {"control": [check.control.id]}
+            failures = control | {"status": [Status.FAIL.value]}
+            parts.append(Counted(f"{counted(sums[Status.FAIL], 'active credential')} of {who}", "findings", failures))
             if sums[Status.FAIL]:
                 findings = summary.findings_counted
                 used, unknown = (
@@ -129,14 +153,19 @@ def _of_leavers(summary: Summary, counts: Mapping[str, int]) -> list[str]:
                     for reason in (Reason.LEFT_AND_USED, Reason.LEFT_USE_UNKNOWN)
                 )
                 more = f" ({unknown:,} not known)" if unknown else ""
-                parts.append(f"{used:,} {'was' if used == 1 else 'were'} used after the last day{more}")
+                text = f"{used:,} {'was' if used == 1 else 'were'} used after the last day{more}"
+                parts.append(Counted(text, "findings", failures | {"reason": [Reason.LEFT_AND_USED.value]}))
             if undecided:
-                parts.append(f"{undecided:,} not checked")
-    matched, others = counts[Match.MATCHED], _unmatched(counts)
+                rows = control | {"status": [Status.NOT_CHECKED.value]}
+                parts.append(Counted(f"{undecided:,} not checked", "findings", rows))
+    matched, others = counts[Match.MATCHED], _unmatched(LEAVERS, counts)
+    rows = {"status": [Match.MATCHED.value]}
     # The part of an owner has no rows for people without a user there, so it cannot show that all rows match.
     if matched and not others and summary.part is None:
-        return [*parts, f"all rows of {name} match a user, {counted(matched, 'user')} in all"]
-    return [*parts, f"{counted(matched, 'user')} {'matches' if matched == 1 else 'match'} a row of {name}", *others]
+        text = f"all rows of {name} match a user, {counted(matched, 'user')} in all"
+        return [*parts, Counted(text, LEAVERS, rows)]
+    text = f"{counted(matched, 'user')} {'matches' if matched == 1 else 'match'} a row of {name}"
+    return [*parts, Counted(text, LEAVERS, rows), *others]
 
 
 PASSES_OF_LEAVERS: Final = "A user who is not in the list, or has not left yet, passes"
@@ -149,11 +178,15 @@ def passes_of_leavers(summary: Summary) -> str:
     return f"{PASSES_OF_LEAVERS} {passing[0]}." if passing else ""
 
 
-def _of_people(summary: Summary, counts: Mapping[str, int]) -> list[str]:
+def _of_people(summary: Summary, counts: Mapping[str, int]) -> list[Counted]:
     name = summary.settings.people[0] if summary.settings.people else ""
     users = counts[Match.NOT_IN_LIST]
-    first = f"{counted(users, 'user')} {'is' if users == 1 else 'are'} not in {name}"
-    return [first, *_unmatched(counts), f"{counts[Match.MATCHED]:,} matched"]
+    text = f"{counted(users, 'user')} {'is' if users == 1 else 'are'} not in {name}"
+    return [
+        Counted(text, PEOPLE, {"status": [Match.NOT_IN_LIST.value]}),
+        *_unmatched(PEOPLE, counts),
+        Counted(f"{counts[Match.MATCHED]:,} matched", PEOPLE, {"status": [Match.MATCHED.value]}),
+    ]
 
 
 def leavers_without_user(evidence: EvidenceSet, most: int = 3) -> list[str]:
@@ -209,11 +242,11 @@ def _plain(name: str) -> str:
     return name.casefold().partition("@")[0] or name.casefold()
 
 
-def _unmatched(counts: Mapping[str, int]) -> list[str]:
+def _unmatched(name: str, counts: Mapping[str, int]) -> list[Counted]:
     """Return the parts on unclear matches and on rows without a user; without those that are 0."""
     unclear, alone = sum(counts[match] for match in UNCLEAR), counts[Match.NO_USER]
-    words = {
-        f"{counted(unclear, 'unclear pair')} of row and user": unclear,
-        f"{counted(alone, 'row')} without a user": alone,
-    }
-    return [text for text, count in words.items() if count]
+    parts = (
+        (Counted(f"{counted(unclear, 'unclear pair')} of row and user", name, {"status": list(UNCLEAR)}), unclear),
+        (Counted(f"{counted(alone, 'row')} without a user", name, {"status": [Match.NO_USER.value]}), alone),
+    )
+    return [part for part, count in parts if count]

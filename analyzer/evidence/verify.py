@@ -130,6 +130,9 @@ class Verification:
         left_out = []
         if self.has_signatures and self.signed_by is None:
             left_out.append("signatures were not checked: give the list of signers with --allowed-signers")
+        if self.digest is not None and "input" not in self.checked:
+            pronoun = "it" if self.is_sample else "them"
+            left_out.append(f"the {self._unchecked} not checked: give {pronoun} with --inputs PATH")
         noun = "sample" if self.is_sample else "evidence set"
         digest_lines = [] if self.digest is None else [f"digest of the {noun}: {self.digest}"]
         answer = f"{self.folder}: {self._answer}"
@@ -158,6 +161,11 @@ class Verification:
         return [f"{which}, neither by SHA-256 nor by name: {first_few(names, most=_MOST_NAMED)}{rest}"]
 
     @property
+    def _unchecked(self) -> str:
+        """The inputs with their verb, as the beginning of a sentence on their not being checked."""
+        return "evidence set of the sample was" if self.is_sample else "reports were"
+
+    @property
     def _answer(self) -> str:
         """The answer in words. Inputs that are not given are told apart from files that differ."""
         as_written = "all files are as they were written"
@@ -166,9 +174,8 @@ class Verification:
             return "verification failed"
         listed, absent = self.checked.get("input"), len(self._not_given)
         if listed is None:
-            unchecked = "evidence set of the sample was" if self.is_sample else "reports were"
             beginning = "verification failed" if failed else f"verified: {as_written}"
-            return f"{beginning}; the {unchecked} NOT checked (--inputs)"
+            return f"{beginning}; the {self._unchecked} NOT checked"
         inputs = f"{listed - absent:,} of {counted(listed, 'input')} checked"
         inputs += f", {absent:,} not given" if absent else ""
         if failed:

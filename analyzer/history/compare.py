@@ -15,6 +15,7 @@ import pandas as pd
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, first_few
 from analyzer.evidence.comparison import FAILING_NOW, Comparison
+from analyzer.evidence.plain import iso
 from analyzer.evidence.schema import EVENTS, issues_table, stacked, to_arrow
 from analyzer.history import lifetimes, store
 from analyzer.history.calendar import Timeline
@@ -63,7 +64,7 @@ class Accounts:
     """The accounts that are compared, and those that are not.
 
     `unmoved` accounts have the same newest snapshot on both sides. `backwards` accounts have an earlier snapshot on the
-    newer side.
+    newer side. `times` are the capture times of the compared snapshots, by side.
     """
 
     compared: list[str] = field(default_factory=list)
@@ -71,6 +72,7 @@ class Accounts:
     only_new: list[str] = field(default_factory=list)
     unmoved: list[str] = field(default_factory=list)
     backwards: list[str] = field(default_factory=list)
+    times: dict[str, set[datetime]] = field(default_factory=lambda: {"older": set(), "newer": set()})
 
     def add(self, first: Mapping[str, datetime], last: Mapping[str, datetime], log: IssueLog) -> list[str]:
         """Classify accounts by the times of their newest snapshots on both sides; return the accounts to compare."""
@@ -78,6 +80,8 @@ class Accounts:
         compared = [account for account in on_both_sides if last[account] > first[account]]
         unmoved = [account for account in on_both_sides if last[account] == first[account]]
         self.compared += compared
+        self.times["older"].update(first[account] for account in compared)
+        self.times["newer"].update(last[account] for account in compared)
         self.unmoved += unmoved
         # An account with the same newest snapshot on both sides has no newer one, as if it were only on the older side.
         self.only_old += [*(first.keys() - last.keys()), *unmoved]
@@ -206,6 +210,10 @@ class Comparing:
             only_old=tuple(sorted(accounts.only_old)),
             only_new=tuple(sorted(accounts.only_new)),
             not_newer=tuple(sorted(accounts.unmoved)),
+            captured={
+                side: {"first": str(iso(min(times))), "last": str(iso(max(times)))}
+                for side, times in accounts.times.items()
+            },
         )
 
     def stored(self, folder: Path, since: datetime, until: datetime) -> Comparison:

@@ -59,7 +59,7 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
         again = Path(temporary) / "again"
         _run(manifest, settings, reports, lists, again, pseudonyms)
         new_manifest = read_manifest(again)
-        _require_same_names(manifest, new_manifest)
+        notes_on_names = _notes_on_names(manifest, new_manifest)
         other_versions = _other_versions(manifest["versions"])
         if other_versions or _has_parts(manifest):
             different = list(_other_contents(folder, manifest, again, new_manifest))
@@ -76,7 +76,7 @@ def rerun(folder: Path, inputs: Sequence[str], pseudonyms: Pseudonyms | None, pr
             notes.insert(
                 0, f"the run was repeated: the manifest and the tables ({compared}) were compared byte by byte"
             )
-    return Rerun(tuple(sorted(different)), tuple(notes))
+    return Rerun(tuple(sorted(different)), (*notes, *notes_on_names))
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
@@ -182,17 +182,27 @@ def _run(  # noqa: PLR0913 - inputs, settings, and output
         compare([old], [new], settings, str(again), formats=(), pseudonyms=pseudonyms)
 
 
-def _require_same_names(manifest: Mapping[str, Any], new_manifest: Mapping[str, Any]) -> None:
-    """Raise UsageError if inputs have the same bytes but other names: then rows would differ only in these names."""
+def _notes_on_names(manifest: Mapping[str, Any], new_manifest: Mapping[str, Any]) -> list[str]:
+    """Return a note on inputs that have the same bytes but other names, if there are any.
+
+    Raises UsageError if all inputs have the same bytes: then rows would differ only in these names.
+    """
     before, now = (
         {(row["sha256"], row["name"]) for row in document["inputs"]} for document in (manifest, new_manifest)
     )
-    if before != now and sorted(digest for digest, _ in before) == sorted(digest for digest, _ in now):
-        (_, old), (_, new) = min(before - now), min(now - before)
-        raise UsageError(
-            f"the inputs have other names than in the first run: {new} was {old}",
-            "start credreport in the folder of the first run, or give --inputs the same paths as then",
-        )
+    names = dict(sorted(now - before))
+    renamed = sorted((name, names[digest]) for digest, name in before - now if digest in names)
+    if not renamed:
+        return []
+    old, new = renamed[0]
+    message = f"the inputs have other names than in the first run: {new} was {old}"
+    hint = (
+        f"start credreport in a folder in which this report is {old} (a link to the folder of the reports is enough), "
+        "and give --inputs the same paths as in the first run"
+    )
+    if sorted(digest for digest, _ in before) == sorted(digest for digest, _ in now):
+        raise UsageError(message, hint)
+    return [f"{message}; so the tables differ in any case; {hint}"]
 
 
 def _has_parts(manifest: Mapping[str, Any]) -> bool:

@@ -24,15 +24,23 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Code:
-    """A kind of data issue: its level, and its title; `plural` is the title of several, if it differs."""
+    """A kind of data issue: its level, and its title; `plural` is the title of several, if it differs.
+
+    `advice` is the end of the message of each issue of this kind. What comes before it is the message in short.
+    """
 
     level: Level
     title: str
     plural: str = ""
+    advice: str = ""
 
     def of(self, count: int) -> str:
         """Return the title of `count` issues."""
         return self.plural if count != 1 and self.plural else self.title
+
+    def in_short(self, message: str) -> str:
+        """Return the message of an issue in short; empty if it has no short form, or was replaced."""
+        return message.removesuffix(self.advice) if self.advice and message.endswith(self.advice) else ""
 
 
 CODES: Final = {
@@ -70,6 +78,8 @@ CODES: Final = {
         Level.UNREADABLE,
         "report more than a day older than the reference date",
         "reports more than a day older than the reference date",
+        " the reference date: what was used, changed or removed since then is not in the report; get a report of that "
+        "day",
     ),
     "undated_evidence_older": Code(
         Level.UNREADABLE,
@@ -236,10 +246,11 @@ class IssueLog:
         column: str | None = None,
         value: str | None = None,
     ) -> None:
-        """Add an issue; `message` describes what is wrong and what to do. Raises KeyError for an unknown code."""
-        if code not in CODES:
-            raise KeyError(code)
-        self.rows.append((source, line, column, value, code, message))
+        """Add an issue; `message` describes what is wrong and what to do. Raises KeyError for an unknown code.
+
+        If the code has an advice, `message` is the short form, and the advice is added to it.
+        """
+        self.rows.append((source, line, column, value, code, f"{message}{CODES[code].advice}"))
 
     def first_few(self, code: str | None = None, *, most: int = 5) -> str:
         """Return the first issues (of one code, if given), each on its own line, as the end of an error message."""

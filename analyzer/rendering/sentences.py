@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -42,8 +41,3 @@ def reason_alone(exit_reason: str) -> str:
     """Return the reason for an exit code without the code, which means nothing to readers of a page or a workbook."""
     reason = exit_reason.partition(": ")[2] or exit_reason
     return f"{reason[:1].upper()}{reason[1:]}"
-
-
-def with_days(text: str) -> str:
-    """Return a text in which the last microsecond of a day is called the end of that day."""
-    return re.sub(r"(\d{4}-\d\d-\d\d)T23:59:59\.999999Z", r"end of \1, UTC", text)

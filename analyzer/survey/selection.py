@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - a field of a named tuple
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from analyzer.controls.vocabulary import counted
 from analyzer.errors import InputError, first_few
 from analyzer.reading.issues import CODES, PROVE_NO_ABSENCE, Level
 from analyzer.reading.times import DAY, MICROSECOND
@@ -288,9 +289,7 @@ def _note_distance(entry: Entry, account: Account, span: Span, as_of: datetime, 
         least = "" if span.first == span.last else "at least "
         log.add(
             "older_report",
-            f"account {account[1] or 'unknown'}, captured {least}{age:,} {'day' if age == 1 else 'days'} before the "
-            "reference date: what was used, "
-            "changed or removed since then is not in the report; get a report of that day",
+            f"account {account[1] or 'unknown'}, captured {least}{counted(age, 'day')} before",
             source=entry.name,
         )
     elif span.last > as_of:

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterator[Ran]:
-    """Yield what comes of runs, as they end."""
+    """Yield the results of runs, as they end."""
     started = reported = time.monotonic()
     last = None if cases is None else -(-cases // TOGETHER)
     batch, tried, failure_count = 0, 0, 0
@@ -76,7 +76,7 @@ def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterato
             if not ended:
                 for process in (pool._processes or {}).values():  # noqa: SLF001 - nothing public ends one that hangs
                     process.kill()
-                yield _lost(seed, running.values())
+                yield _lost_process(seed, running.values())
                 return
             running = {future: number for future, number in running.items() if future not in done}
             for ran in ended:
@@ -87,8 +87,8 @@ def _runs(seed: int, minutes: float, cases: int | None, workers: int) -> Iterato
                 print(f"{tried:,} reports in {reported - started:,.0f} s, {failure_count} failures", flush=True)  # noqa: T201
 
 
-def _lost(seed: int, batches: Iterable[int]) -> Ran:
-    """Return the failure of a process that hangs, or was ended by the system: no error of Python says which case."""
+def _lost_process(seed: int, batches: Iterable[int]) -> Ran:
+    """Return the failure of a process that hangs, or that the system ended: no Python error shows which case it was."""
     ran = Ran()
     for batch in batches:
         cases = f"{batch * TOGETHER}-{(batch + 1) * TOGETHER - 1}"

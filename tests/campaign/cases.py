@@ -24,7 +24,7 @@ _NUMBER: Final = re.compile(r"case-(\d+)[.]")
 
 @dataclass(frozen=True)
 class Case:
-    """A mutated report: its file, and what is known of it.
+    """A mutated report: its file, and the facts about it.
 
     `level` says what was mutated: cells (and rows and columns), the bytes of a container, or an archive around it.
     """
@@ -68,7 +68,7 @@ def draw_case(seed: int, number: int) -> Case:
     sheet = copied(base, account_of(seed, number))
     roll = rng.random()
     if roll < 0.6:
-        return _of_cells(rng, number, base, sheet)
+        return _case_of_cells(rng, number, base, sheet)
     if roll < 0.86:
         container = rng.choice(tuple(CONTAINERS))
         mutation = rng.choice(tuple(DAMAGES))
@@ -81,7 +81,7 @@ def draw_case(seed: int, number: int) -> Case:
     return Case(number, "archive", mutation, "archive", ARCHIVES[mutation](rng, TEXTS[inside](sheet)), sheet, base)
 
 
-def _of_cells(rng: Random, number: int, base: Sheet, sheet: Sheet) -> Case:
+def _case_of_cells(rng: Random, number: int, base: Sheet, sheet: Sheet) -> Case:
     mutation = rng.choices(tuple(MUTATIONS), WEIGHTS)[0]
     MUTATIONS[mutation](rng, sheet)
     # The program takes each line of a file for a row of its own.
@@ -91,7 +91,7 @@ def _of_cells(rng: Random, number: int, base: Sheet, sheet: Sheet) -> Case:
 
 
 def _odd_parts(rng: Random, sheet: Sheet) -> bytes:
-    """Return a spreadsheet whose parts say odd things, packed as spreadsheets are."""
+    """Return a spreadsheet with odd texts in its parts, packed as spreadsheets are."""
     name, text = "xl/worksheets/sheet1.xml", sheet_xml(sheet)
     at = rng.randrange(len(text))
     odd = (

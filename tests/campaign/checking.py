@@ -1,4 +1,4 @@
-"""What must hold of every mutated report, checked for many of them that were judged together."""
+"""Rules that hold for every mutated report, checked for many of them that were judged together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.errors import AnalyzerError, InputError
 from analyzer.reading.issues import CODES, Level
 from tests.campaign.cases import number_in
-from tests.campaign.judging import account_passes, meanings, of_raw, oracle_on, untouched_verdicts
+from tests.campaign.judging import account_passes, meanings, oracle_verdicts, untouched_verdicts, verdicts_of_raw_row
 from tests.campaign.limits import within_limits
 from tests.campaign.sheets import AS_OF
 from tests.campaign.wrapping import csv_inside
@@ -53,13 +53,13 @@ class Failure:
 
     @property
     def kind(self) -> str:
-        """What is the same in failures of one cause."""
+        """The part of the description that is the same in failures of one cause."""
         return re.sub(r"'[^']*'|\d+", "_", self.description)[:60]
 
 
 @dataclass
 class FileResult:
-    """What an audit left of one file."""
+    """The rows, findings and issues that an audit has of one file."""
 
     inputs: list[tuple[str, int, int, int]] = field(default_factory=list)
     """Name, rows, rejected, and rows that are not judged."""
@@ -74,7 +74,7 @@ class FileResult:
 
     @property
     def losses(self) -> set[str]:
-        """Codes of issues that say that something was not read, or cannot be relied on."""
+        """Codes of issues about input that was not read, or cannot be relied on."""
         return {code for _, _, code, _ in self.issues if CODES[code].level >= Level.UNREADABLE} - _OF_AGE
 
     @property
@@ -103,7 +103,7 @@ class FileResult:
 def check(cases: Sequence[Case], tally: Tally | None = None) -> list[Failure]:
     """Judge cases together, and return what is wrong with them; where they end the run, look for those that do.
 
-    What became of each case is counted in `tally`, by container and by mutation.
+    The outcome of each case is counted in `tally`, by container and by mutation.
     """
     try:
         with within_limits():
@@ -145,11 +145,11 @@ def _judged(cases: Sequence[Case]) -> dict[int, FileResult]:
 
 
 def _by_case(audit_result: Audit) -> dict[int, FileResult]:
-    """Return what is left of each case, by number."""
+    """Return the result of each case, by number."""
     results: dict[int, FileResult] = defaultdict(FileResult)
     numbers: dict[str | None, int] = {None: -1}
 
-    def of(source: str | None) -> FileResult:
+    def result_of(source: str | None) -> FileResult:
         if source not in numbers:
             number = number_in(source or "")
             numbers[source] = -1 if number is None else number
@@ -157,25 +157,25 @@ def _by_case(audit_result: Audit) -> dict[int, FileResult]:
 
     for name, rows, rejected, accounts in _rows(audit_result.inputs, "name", "rows", "rejected", "accounts"):
         apart = sum(part["rows"] for part in accounts if part["role"] != "judged")
-        of(name).inputs.append((name, rows, rejected, apart))
+        result_of(name).inputs.append((name, rows, rejected, apart))
     for source, line, user in _rows(audit_result.users, "source", "line", "user"):
-        of(source).users.append((source, line, user))
+        result_of(source).users.append((source, line, user))
     by_account: dict[str, str] = {}
     for source, account in dict.fromkeys(_rows(audit_result.users, "source", "account_id")):
         by_account.setdefault(account, source)
     columns = ("source", "line", "user", "control", "credential", "status", "account_id")
     for source, line, user, control, credential, status, account in _rows(audit_result.findings, *columns):
         if line is not None:
-            of(source).findings.append((source, line, user, control, credential, status))
+            result_of(source).findings.append((source, line, user, control, credential, status))
         elif status == "pass":
-            of(source if account is None else by_account.get(account)).of_account.add(control)
+            result_of(source if account is None else by_account.get(account)).of_account.add(control)
     for source, line, code, message in _rows(audit_result.issues, "source", "line", "code", "message"):
-        of(source).issues.append((source, line, code, message))
+        result_of(source).issues.append((source, line, code, message))
     return results
 
 
 def _rows(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """Yield rows with None where nothing stands."""
+    """Yield rows with None for each missing cell."""
     lists = []
     for name in columns:
         column = frame[name].astype("object")
@@ -187,7 +187,7 @@ def _rows(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
 
 
 def wrong_with(case: Case, result: FileResult) -> Iterator[str]:
-    """Yield what is wrong with what an audit left of a case."""
+    """Yield the faults in the result of a case."""
     for _, _, code, message in result.issues:
         if code == "unreadable_file" and (match := _EXPECTED.match(message)):
             yield f"unforeseen {match[1]}: {message[:200]}"
@@ -256,7 +256,7 @@ def _wrong_untouched(expected: Verdicts, actual: Verdicts, line: int, result: Fi
     more, less = actual - expected, expected - actual
     if all(status == "not_checked" for _, _, status in more) and result.losses:
         return
-    yield f"line {line} was not touched, and is judged otherwise: {_some(more)} for {_some(less)}"
+    yield f"line {line} was not touched, and is judged otherwise: {_first_verdicts(more)} for {_first_verdicts(less)}"
 
 
 def _wrong_touched(allowed: Sequence[Verdicts], verdicts: Verdicts, line: int, result: FileResult) -> Iterator[str]:
@@ -269,7 +269,7 @@ def _wrong_touched(allowed: Sequence[Verdicts], verdicts: Verdicts, line: int, r
     if passes:
         yield f"line {line} passes, and the oracle says otherwise: {passes}"
     elif not result.losses and not any("repair" in code or "straight" in code for _, _, code, _ in result.issues):
-        yield f"line {line} is judged otherwise than by the oracle, without an issue: {_some(more)}"
+        yield f"line {line} is judged otherwise than by the oracle, without an issue: {_first_verdicts(more)}"
 
 
 def _wrong_loose(case: Case, result: FileResult) -> Iterator[str]:
@@ -292,11 +292,11 @@ def _wrong_loose(case: Case, result: FileResult) -> Iterator[str]:
         elif not result.losses:
             yield f"the row of {name!r} was not touched; it is gone, and no issue says why"
     allowed = {verdict for line in base.lines for verdict in untouched_verdicts(base, line.origin or 0)}
-    allowed |= {verdict for line in sheet.lines if line.raw for verdict in of_raw(sheet, line.raw)}
+    allowed |= {verdict for line in sheet.lines if line.raw for verdict in verdicts_of_raw_row(sheet, line.raw)}
     allowed |= {verdict for line in sheet.lines if line.cells and line.touched for verdict in meanings(sheet, line)[0]}
     for user, verdicts in by_user.items():
         if user not in names and (more := {verdict for verdict in verdicts if verdict[2] == "pass"} - allowed):
-            yield f"user {user!r} passes, and no row says so: {_some(more)}"
+            yield f"user {user!r} passes, and no row says so: {_first_verdicts(more)}"
 
 
 def _wrong_bytes(case: Case, result: FileResult) -> Iterator[str]:
@@ -310,9 +310,9 @@ def _wrong_bytes(case: Case, result: FileResult) -> Iterator[str]:
     for _, line, user, control, credential, status in result.findings:
         if status != "pass" or line > len(lines):
             continue
-        row = of_line(lines[0], lines[line - 1])
+        row = verdicts_of_line(lines[0], lines[line - 1])
         if row is not None and "bad_arn" in result.losses:
-            row += of_line(lines[0], lines[line - 1], with_arn=False) or Counter()
+            row += verdicts_of_line(lines[0], lines[line - 1], with_arn=False) or Counter()
         if (control, credential, status) not in (allowed if row is None else row):
             yield f"line {line} ({user!r}) passes, and should not: {control}, {credential}"
     yield from _lost_lines(lines, result)
@@ -329,11 +329,11 @@ def _lost_lines(lines: Sequence[str], result: FileResult) -> Iterator[str]:
         yield f"lines {lost} are neither read nor named in an issue"
 
 
-def of_line(first: str, text: str, *, with_arn: bool = True) -> Verdicts | None:
-    """Return what the oracle says of a line with as many cells as the first one; None of another.
+def verdicts_of_line(first: str, text: str, *, with_arn: bool = True) -> Verdicts | None:
+    """Return the verdicts of the oracle on a line with as many cells as the first one; None for another line.
 
     A quote that is not closed in its line is a character like others, where the line then has its cells.
-    An ARN tells root, and partitions where it has no console; `with_arn` is for one that the program can read.
+    An ARN shows root, and partitions where root has no console; `with_arn` is for one that the program can read.
     """
     try:
         header, cells = (next(csv.reader([line]), []) for line in (first, text))
@@ -343,19 +343,19 @@ def of_line(first: str, text: str, *, with_arn: bool = True) -> Verdicts | None:
         cells = next(csv.reader([text], quoting=csv.QUOTE_NONE), [])
     if len(header) != len(cells):
         return None
-    names = [_COLUMNS.get(_plain(name), name) for name in header]
+    names = [_COLUMNS.get(_name_key(name), name) for name in header]
     if not with_arn:
         cells = ["" if name == "arn" else cell for name, cell in zip(names, cells, strict=True)]
-    return oracle_on(names, cells)
+    return oracle_verdicts(names, cells)
 
 
-def _plain(name: str) -> str:
+def _name_key(name: str) -> str:
     return re.sub(r"[\s_-]", "", name.lower())
 
 
-_COLUMNS: Final = {_plain(name): name for name in COLUMNS_23}
+_COLUMNS: Final = {_name_key(name): name for name in COLUMNS_23}
 """Columns by their names without what parts words: the program knows them in other spellings."""
 
 
-def _some(verdicts: Verdicts | set[tuple[str, str, str]]) -> str:
+def _first_verdicts(verdicts: Verdicts | set[tuple[str, str, str]]) -> str:
     return ", ".join("/".join(verdict) for verdict in sorted(verdicts)[:4]) or "nothing"

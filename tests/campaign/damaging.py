@@ -1,4 +1,4 @@
-"""What may happen to the bytes of a file, whatever is in it, and to archives."""
+"""Damage to the bytes of a file, whatever is in it, and to archives."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def cut_zip(rng: Random, data: bytes) -> bytes:
 
 
 def wrong_checksum(rng: Random, data: bytes) -> bytes:
-    """Change a bit of what a gzip file holds, or of its checksum."""
+    """Change a bit of the contents of a gzip file, or of its checksum."""
     archive = bytearray(gzip.compress(data, mtime=0))
     archive[rng.choice((rng.randrange(10, len(archive)), len(archive) - rng.randint(1, 8)))] ^= 1 << rng.randrange(8)
     return bytes(archive)

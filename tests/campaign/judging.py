@@ -1,4 +1,4 @@
-"""What the oracle says of the rows of a case, with verdicts of untouched rows known beforehand."""
+"""The verdicts of the oracle on the rows of a case; those of untouched rows are computed beforehand."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ADDITIONAL: Final = "additional_credentials_info"
 ALL: Final = frozenset(DEFAULTS)
 
 
-def oracle_on(header: Sequence[str], cells: Sequence[str]) -> Verdicts:
-    """Return what the oracle says of a row; columns with one name count where their cells are equal."""
+def oracle_verdicts(header: Sequence[str], cells: Sequence[str]) -> Verdicts:
+    """Return the verdicts of the oracle on a row; columns with one name count where their cells are equal."""
     row: dict[str, str] = {}
     for name, cell in zip(map(str.strip, header), cells, strict=False):
         text = cell.strip(_BLANKS)
@@ -42,19 +42,22 @@ def untouched_verdicts(base: Sheet, origin: int) -> Verdicts:
     """Return the verdicts on a row of an untouched report."""
     key = (id(base), origin)  # the few bases stay in memory
     if key not in _VERDICTS:
-        _VERDICTS[key] = oracle_on(base.header, base.lines[origin].cells)
+        _VERDICTS[key] = oracle_verdicts(base.header, base.lines[origin].cells)
     return _VERDICTS[key]
 
 
 def meanings(sheet: Sheet, line: Line) -> list[Verdicts]:
     """Return the verdicts on a touched row as it may be read: as written, or with columns under their names before."""
     # Forms of rows lose every blank around a cell, CSV those of ASCII.
-    verdicts = [oracle_on(sheet.header, line.cells), oracle_on(sheet.header, [cell.strip() for cell in line.cells])]
+    verdicts = [
+        oracle_verdicts(sheet.header, line.cells),
+        oracle_verdicts(sheet.header, [cell.strip() for cell in line.cells]),
+    ]
     # NULs at the end of a file are padding.
-    verdicts.append(oracle_on(sheet.header, [*line.cells[:-1], line.cells[-1].rstrip("\0")]))
+    verdicts.append(oracle_verdicts(sheet.header, [*line.cells[:-1], line.cells[-1].rstrip("\0")]))
     if sheet.names:
-        verdicts.append(oracle_on([sheet.names.get(name, name) for name in sheet.header], line.cells))
-    return verdicts + [oracle_on(sheet.header, cells) for cells in _with_account_of_neighbours(sheet, line)]
+        verdicts.append(oracle_verdicts([sheet.names.get(name, name) for name in sheet.header], line.cells))
+    return verdicts + [oracle_verdicts(sheet.header, cells) for cells in _with_account_of_neighbours(sheet, line)]
 
 
 def _with_account_of_neighbours(sheet: Sheet, line: Line) -> list[list[str]]:
@@ -71,19 +74,28 @@ def _with_account_of_neighbours(sheet: Sheet, line: Line) -> list[list[str]]:
     return [[*line.cells[:arn], account + own, *line.cells[arn + 1 :]] for account in sorted(accounts)]
 
 
-def of_raw(sheet: Sheet, raw: str) -> Verdicts:
+def verdicts_of_raw_row(sheet: Sheet, raw: str) -> Verdicts:
     """Return the verdicts on a row of text; none where it has not as many cells as the header."""
     try:
         quoted = next(csv.reader([raw], strict=True), [])
     except csv.Error:
         quoted = raw.split(",")  # a quotation mark that is never closed is text
-    return oracle_on(sheet.header, quoted) if len(quoted) == len(sheet.header) else Counter()
+    return oracle_verdicts(sheet.header, quoted) if len(quoted) == len(sheet.header) else Counter()
 
 
 @lru_cache(maxsize=1 << 12)
 def account_passes(text: str) -> frozenset[str]:
-    """Return the controls of accounts that pass, as the oracle says of a whole CSV."""
+    """Return the controls of accounts that pass, by the oracle on a whole CSV."""
     return frozenset(v.control for v in judge_controls(text, AS_OF) if v.user is None and v.status == "pass")
 
 
-__all__ = ["ALL", "Verdicts", "account_passes", "base_of", "meanings", "of_raw", "oracle_on", "untouched_verdicts"]
+__all__ = [
+    "ALL",
+    "Verdicts",
+    "account_passes",
+    "base_of",
+    "meanings",
+    "oracle_verdicts",
+    "untouched_verdicts",
+    "verdicts_of_raw_row",
+]

@@ -194,11 +194,11 @@ def _odd_texts(rng: Random, data: bytes) -> tuple[str, bytes]:
     """Put odd texts in the place of words, or bring lines into another order."""
     lines = data.decode().split("\n")
     if rng.random() < 0.4:
-        at, to = rng.randrange(len(lines)), rng.randrange(len(lines))
+        position, new_position = rng.randrange(len(lines)), rng.randrange(len(lines))
         how = rng.choice(("lost", "doubled", "moved"))
-        line = lines[at] if how == "doubled" else lines.pop(at)
+        line = lines[position] if how == "doubled" else lines.pop(position)
         if how != "lost":
-            lines.insert(to, line)
+            lines.insert(new_position, line)
         return f"line {how}", "\n".join(lines).encode()
     text = "\n".join(lines)
     words = list(re.finditer(r"[\w.@-]+", text))
@@ -226,7 +226,7 @@ def _odd_workbook(rng: Random) -> tuple[str, str, bytes]:
 
 
 def wrong_with_list(kind: str, data: bytes) -> list[Wrong]:
-    """Return what is wrong with how a mutated file is taken."""
+    """Return the faults in how the program takes a mutated file."""
     try:
         with within_limits():
             return list(KINDS[kind][1](data))

@@ -1,10 +1,10 @@
-"""What may happen to the cells, rows and columns of a report; each mutation knows which rows it touches."""
+"""Mutations of the cells, rows and columns of a report; each one notes which rows it touches."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.campaign.sheets import Line, stamp, written
+from tests.campaign.sheets import Line, csv_row, stamp
 from tests.strategies import FLAG_COLUMNS, GARBAGE_FLAGS, GARBAGE_TIMES, SENTINELS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def odd_cells(rng: Random, sheet: Sheet) -> None:
 
 
 def odd_identity(rng: Random, sheet: Sheet) -> None:
-    """Put an odd text where the name or the ARN of a user stands."""
+    """Put an odd text in the place of the name or the ARN of a user."""
     line = rng.choice(sheet.lines)
     line.cells[sheet.header.index(rng.choice(WHO))] = rng.choice(ODD)
     # Who a row is of decides which rows are found twice, and whether the account has a root.
@@ -138,16 +138,16 @@ def lost_row(rng: Random, sheet: Sheet) -> None:
 def cut_row(rng: Random, sheet: Sheet) -> None:
     """Cut a row short."""
     line = rng.choice(sheet.lines)
-    text = written(line.cells)
+    text = csv_row(line.cells)
     line.raw, line.touched, sheet.loose = text[: rng.randrange(1, len(text))], True, True
 
 
 def joined_rows(rng: Random, sheet: Sheet) -> None:
-    """Lose what stands between two rows."""
+    """Put nothing, or another character, in the place of the line end between two rows."""
     at = rng.randrange(len(sheet.lines))
-    text = written(sheet.lines[at].cells) + rng.choice(("", " ", ",", '"', "\r"))
+    text = csv_row(sheet.lines[at].cells) + rng.choice(("", " ", ",", '"', "\r"))
     if at + 1 < len(sheet.lines):
-        text += written(sheet.lines.pop(at + 1).cells)
+        text += csv_row(sheet.lines.pop(at + 1).cells)
     sheet.lines[at].raw, sheet.lines[at].touched, sheet.loose = text, True, True
 
 
@@ -159,13 +159,13 @@ def wide_row(rng: Random, sheet: Sheet) -> None:
         cells[rng.randrange(len(cells)) : 0] = [rng.choice(("", "N/A", "x", "true"))] * rng.choice((1, 2, 30))
     else:
         del cells[rng.randrange(2, len(cells)) :]
-    line.raw, line.touched, sheet.loose = written(cells), True, True
+    line.raw, line.touched, sheet.loose = csv_row(cells), True, True
 
 
 def open_quote(rng: Random, sheet: Sheet) -> None:
     """Put a quotation mark anywhere into a row."""
     line = rng.choice(sheet.lines)
-    text = written(line.cells)
+    text = csv_row(line.cells)
     at = rng.randrange(len(text))
     line.raw, line.touched, sheet.loose = text[:at] + '"' + text[at:], True, True
 
@@ -214,13 +214,13 @@ def renamed_column(rng: Random, sheet: Sheet) -> None:
 
 def doubled_column(rng: Random, sheet: Sheet) -> None:
     """Write a column twice, with other cells in one of them."""
-    at, to = rng.randrange(1, len(sheet.header)), rng.randint(1, len(sheet.header))
-    name = sheet.header[at]
-    cells = [line.cells[at] for line in sheet.lines]
+    position, new_position = rng.randrange(1, len(sheet.header)), rng.randint(1, len(sheet.header))
+    name = sheet.header[position]
+    cells = [line.cells[position] for line in sheet.lines]
     rng.shuffle(cells)
-    sheet.header.insert(to, name)
+    sheet.header.insert(new_position, name)
     for line, cell in zip(sheet.lines, cells, strict=True):
-        line.cells.insert(to, cell)
+        line.cells.insert(new_position, cell)
     sheet.touch_all()
 
 

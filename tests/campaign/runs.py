@@ -28,7 +28,7 @@ _RENDERED: Final = 20
 
 @dataclass
 class Ran:
-    """What came of some runs: `files` are those that show failures, by name."""
+    """The results of some runs: `files` are those that show failures, by name."""
 
     tally: Tally = field(default_factory=Counter)
     failures: list[tuple[Failure, str]] = field(default_factory=list)
@@ -40,11 +40,11 @@ class Ran:
     def tried(self) -> int:
         return sum(count for (by, _, _), count in self.tally.items() if by == "container")
 
-    def add(self, other: Ran) -> None:
-        self.tally.update(other.tally)
-        self.failures += other.failures
-        self.files |= other.files
-        self.megabytes = max(self.megabytes, other.megabytes)
+    def add(self, ran: Ran) -> None:
+        self.tally.update(ran.tally)
+        self.failures += ran.failures
+        self.files |= ran.files
+        self.megabytes = max(self.megabytes, ran.megabytes)
 
 
 def run(seed: int, batch: int) -> Ran:
@@ -64,15 +64,15 @@ def run_cases(ran: Ran, seed: int, numbers: Sequence[int], *, rendered: bool = T
     by_number = {case.number: case for case in cases}
     for failure in check(cases, ran.tally):
         some = [by_number[number] for number in failure.numbers]
-        # What fails only in company is looked for in all of it.
+        # A failure that needs several cases is looked for in all of them.
         alone = any(repeated.kind == failure.kind for repeated in check(some))
-        _keep(ran, seed, failure, shrunk(some if alone else cases, failure, check))
+        _keep_failure(ran, seed, failure, shrunk(some if alone else cases, failure, check))
     if rendered:
         for failure in check_rendered(cases):
-            _keep(ran, seed, failure, shrunk(cases, failure, check_rendered))
+            _keep_failure(ran, seed, failure, shrunk(cases, failure, check_rendered))
 
 
-def _keep(ran: Ran, seed: int, failure: Failure, few: Sequence[Case]) -> None:
+def _keep_failure(ran: Ran, seed: int, failure: Failure, few: Sequence[Case]) -> None:
     command = f"python -m tests.campaign --seed {seed} --only {','.join(str(case.number) for case in few)}"
     ran.failures.append((failure, command))
     ran.files |= {f"seed-{seed}-{case.name}": case.data for case in few}

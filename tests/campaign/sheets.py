@@ -60,7 +60,7 @@ class Sheet:
 
     def csv(self, delimiter: str = ",") -> str:
         """Return the report as text, with LF and without a last one, as AWS writes it."""
-        return "\n".join(row if isinstance(row, str) else written(row, delimiter) for row in self.texts())
+        return "\n".join(row if isinstance(row, str) else csv_row(row, delimiter) for row in self.texts())
 
     def texts(self) -> list[str | list[str]]:
         """Return header and rows: as cells, or as text where a row is no list of cells any more."""
@@ -68,7 +68,7 @@ class Sheet:
         return rows + [line.cells if line.raw is None else line.raw for line in self.lines]
 
 
-def written(cells: list[str], delimiter: str = ",") -> str:
+def csv_row(cells: list[str], delimiter: str = ",") -> str:
     """Return a row of CSV."""
     plain = delimiter.join(cells)
     if '"' not in plain and "\n" not in plain and "\r" not in plain and plain.count(delimiter) == len(cells) - 1:

@@ -29,15 +29,15 @@ def shrunk(cases: Sequence[Case], failure: Failure, check: Callable[[Sequence[Ca
     def fails(some: Sequence[Case]) -> bool:
         return time.monotonic() < end and any(repeated.kind == failure.kind for repeated in check(some))
 
-    few = least(list(cases), lambda some: bool(some) and fails(some))
+    few = needed_parts(list(cases), lambda some: bool(some) and fails(some))
     if len(few) != 1:
         return few
     case = few[0]
     if case.level == "cells":
-        lines = least(list(case.sheet.lines), lambda some: fails([_with_lines(case, some)]))
+        lines = needed_parts(list(case.sheet.lines), lambda some: fails([_with_lines(case, some)]))
         return [_with_lines(case, lines)]
     if case.level == "bytes":
-        pieces = least(case.data.split(b"\n"), lambda some: fails([replace(case, data=b"\n".join(some))]))
+        pieces = needed_parts(case.data.split(b"\n"), lambda some: fails([replace(case, data=b"\n".join(some))]))
         return [replace(case, data=b"\n".join(pieces))]
     return [case]
 
@@ -50,7 +50,7 @@ def _with_lines(case: Case, lines: Sequence[Line]) -> Case:
         return case
 
 
-def least(parts: list[T], fails: Callable[[list[T]], bool]) -> list[T]:
+def needed_parts(parts: list[T], fails: Callable[[list[T]], bool]) -> list[T]:
     """Return parts without those that can be left out, in larger pieces first; all of them where they do not fail."""
     size = len(parts) // 2
     while size:

@@ -1,4 +1,4 @@
-"""The campaign finds what it is to find: faults put into the program; and a slice of it finds nothing else."""
+"""The campaign finds faults that are put into the program, and a slice of it finds no others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.campaign.damaging import ARCHIVES, DAMAGES
 from tests.campaign.lists import KINDS, draw_list, wrong_with_list
 from tests.campaign.mutating import MUTATIONS
 from tests.campaign.runs import run
-from tests.campaign.shrinking import least
+from tests.campaign.shrinking import needed_parts
 from tests.campaign.wrapping import CONTAINERS
 from tests.running import audit
 
@@ -30,56 +30,56 @@ if TYPE_CHECKING:
 
 CASES = [draw_case(1, number) for number in range(60)]
 WHOLE = next(
-    one for one in (draw_case(1, n) for n in range(900)) if one.mutation == "untouched" and one.container == "csv"
+    case for case in (draw_case(1, n) for n in range(900)) if case.mutation == "untouched" and case.container == "csv"
 )
 
 
-def test_a_slice_finds_nothing() -> None:
+def test_cases_of_a_slice_have_no_failures() -> None:
     ran = run(1, 0)
     assert ran.failures == []
     assert ran.tried == 250
 
 
 def test_a_number_is_always_the_same_case() -> None:
-    assert [draw_case(1, number).data for number in range(60)] == [one.data for one in CASES]
+    assert [draw_case(1, number).data for number in range(60)] == [case.data for case in CASES]
     assert draw_case(2, 0).data != CASES[0].data
-    assert all(number_in(f"in/{one.name}/member#2") == one.number for one in CASES)
+    assert all(number_in(f"in/{case.name}/member#2") == case.number for case in CASES)
 
 
 def test_every_container_mutation_and_kind_of_list_is_drawn() -> None:
     drawn = [draw_case(1, number) for number in range(4_000)]
-    assert {one.container for one in drawn} == {*CONTAINERS, "archive"}
-    assert {one.mutation for one in drawn} == {*MUTATIONS, *DAMAGES, *ARCHIVES, "odd parts"}
+    assert {case.container for case in drawn} == {*CONTAINERS, "archive"}
+    assert {case.mutation for case in drawn} == {*MUTATIONS, *DAMAGES, *ARCHIVES, "odd parts"}
     assert {draw_list(1, number)[0] for number in range(200)} == set(KINDS)
     outcomes = {(kind, wrong_with_list(kind, data) == []) for kind, _, data in (draw_list(1, n) for n in range(200))}
     assert outcomes == {(kind, True) for kind in KINDS}
 
 
-def broken(change: Callable[[Audit], Audit], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put what `change` makes of each audit in the place of what the program leaves."""
+def break_audits(change: Callable[[Audit], Audit], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the result of each audit by what `change` makes of it."""
 
-    def wrongly(*arguments: Any) -> Audit:  # noqa: ANN401 - as `audit`
+    def wrong_audit(*arguments: Any) -> Audit:  # noqa: ANN401 - as `audit`
         return change(audit(*arguments))
 
-    monkeypatch.setattr(checking, "audit", wrongly)
+    monkeypatch.setattr(checking, "audit", wrong_audit)
 
 
-def with_pass(found: Audit) -> Audit:
-    findings = found.findings.copy()
+def with_pass(audited: Audit) -> Audit:
+    findings = audited.findings.copy()
     findings["status"] = findings["status"].astype("str").where(findings["control"] != "console-mfa", "pass")
-    return found.changed(findings=findings)
+    return audited.changed(findings=findings)
 
 
-def without_first_user(found: Audit) -> Audit:
-    return found.changed(users=found.users.iloc[1:].reset_index(drop=True))
+def without_first_user(audited: Audit) -> Audit:
+    return audited.changed(users=audited.users.iloc[1:].reset_index(drop=True))
 
 
-def without_issues(found: Audit) -> Audit:
-    return found.changed(issues=found.issues.iloc[:0])
+def without_issues(audited: Audit) -> Audit:
+    return audited.changed(issues=audited.issues.iloc[:0])
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("change", "words"),
     [
         (with_pass, "was not touched, and is judged otherwise: console-mfa"),
         (without_first_user, "users, 0 rejected and 0 not judged"),
@@ -87,40 +87,40 @@ def without_issues(found: Audit) -> Audit:
     ],
 )
 def test_faults_of_the_program_are_found(
-    monkeypatch: pytest.MonkeyPatch, change: Callable[[Audit], Audit], what: str
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[Audit], Audit], words: str
 ) -> None:
     assert check(CASES) == []
-    broken(change, monkeypatch)
-    assert any(what in one.description for one in check(CASES))
+    break_audits(change, monkeypatch)
+    assert any(words in failure.description for failure in check(CASES))
 
 
-def test_what_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_ends_a_run_is_traced_to_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
     guilty = CASES[17]
 
-    def ends(found: Audit) -> Audit:
-        if any(guilty.name in str(name) for name in [*found.inputs["name"], *found.issues["source"]]):
+    def ends(audited: Audit) -> Audit:
+        if any(guilty.name in str(name) for name in [*audited.inputs["name"], *audited.issues["source"]]):
             raise ZeroDivisionError("an empty report")
-        return found
+        return audited
 
-    broken(ends, monkeypatch)
+    break_audits(ends, monkeypatch)
     (failure,) = check(CASES)
     assert failure.numbers == (17,)
     assert failure.description == "ZeroDivisionError in test_campaign.py: an empty report"
 
 
-def test_what_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hangs(found: Audit) -> Audit:
-        while found is not None:
+def test_a_run_that_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(audited: Audit) -> Audit:
+        while audited is not None:
             pass
-        return found
+        return audited
 
-    broken(hangs, monkeypatch)
+    break_audits(hangs, monkeypatch)
     monkeypatch.setattr("tests.campaign.limits.SECONDS", 0.2)
     (failure,) = check([WHOLE])
     assert failure.description.startswith("TooLongError")
 
 
-def test_what_fails_in_rendering_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_in_rendering_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rendering.check_rendered([WHOLE]) == []
 
     def fails(*_: object, **__: object) -> None:
@@ -138,8 +138,8 @@ def test_a_lost_account_and_a_crash_are_found(monkeypatch: pytest.MonkeyPatch) -
     whole = parse_organization
 
     def loses(name: str, data: bytes) -> object:
-        found = whole(name, data)
-        return type(found)(found.name, found.sha256, found.accounts[1:])
+        organization = whole(name, data)
+        return type(organization)(organization.name, organization.sha256, organization.accounts[1:])
 
     monkeypatch.setattr(lists, "parse_organization", loses)
     assert wrong_with_list(kind, data) == ["accounts that are in the list are lost: ['111122223333']"]
@@ -148,8 +148,8 @@ def test_a_lost_account_and_a_crash_are_found(monkeypatch: pytest.MonkeyPatch) -
 
 
 @given(st.lists(st.integers(0, 20), max_size=30), st.sets(st.integers(0, 20), max_size=3))
-def test_the_least_parts_are_those_that_fail(parts: list[int], needed: set[int]) -> None:
-    few = least(parts, lambda some: needed <= set(some))
+def test_shrinking_leaves_only_parts_that_fail(parts: list[int], needed: set[int]) -> None:
+    few = needed_parts(parts, lambda some: needed <= set(some))
     if not needed <= set(parts):
         assert few == parts
     elif needed:
@@ -164,9 +164,9 @@ def test_a_failure_ends_with_1_and_leaves_the_smallest_input_and_its_command(
     command = ["--seed", "1", "--only", str(WHOLE.number), "--save", str(tmp_path / "found")]
     assert main(command) == 0
     assert not (tmp_path / "found").exists()
-    broken(without_first_user, monkeypatch)
+    break_audits(without_first_user, monkeypatch)
     assert main(command) == 1
     assert f"again: python -m tests.campaign --seed 1 --only {WHOLE.number}" in capsys.readouterr().out
-    (kept,) = (tmp_path / "found").iterdir()
-    assert len(kept.read_bytes().splitlines()) < len(WHOLE.data.splitlines())
-    assert hashlib.sha256(kept.read_bytes()).digest()
+    (saved,) = (tmp_path / "found").iterdir()
+    assert len(saved.read_bytes().splitlines()) < len(WHOLE.data.splitlines())
+    assert hashlib.sha256(saved.read_bytes()).digest()

@@ -54,15 +54,15 @@ def _parquet(sheet: Sheet) -> bytes:
 
 
 def sheet_xml(sheet: Sheet) -> str:
-    """Return the sheet of a spreadsheet; texts stand in its cells."""
+    """Return the sheet of a spreadsheet, with its texts in the cells."""
 
     def cell(text: str) -> str:
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         return f'<c t="inlineStr"><is><t xml:space="preserve">{escaped}</t></is></c>' if text else "<c/>"
 
     rows = (sheet.header, *(line.cells for line in sheet.lines))
-    written = "".join(f"<row>{''.join(map(cell, cells))}</row>" for cells in rows)
-    return f'<worksheet xmlns="{_MAIN}"><sheetData>{written}</sheetData></worksheet>'
+    rows_xml = "".join(f"<row>{''.join(map(cell, cells))}</row>" for cells in rows)
+    return f'<worksheet xmlns="{_MAIN}"><sheetData>{rows_xml}</sheetData></worksheet>'
 
 
 _MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -210,6 +210,14 @@ def test_the_exit_code_does_not_depend_on_the_output_stream(tmp_path: Path, redi
     assert (tmp_path / "out/findings.parquet").exists()
 
 
+@pytest.mark.parametrize("arguments", ["controls", "--help", "manual glossary"])
+def test_a_full_disk_behind_standard_output_is_no_bug_of_the_program(arguments: str) -> None:
+    script = f"{SCRIPT} {arguments} > /dev/full"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: cannot read or write: [Errno 28] No space left on device"
+
+
 def test_a_terminated_run_tidies_up(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", FAILING)
     process = subprocess.Popen([SCRIPT, "audit", "2026-10-31.csv", "-o", "out"], cwd=tmp_path, stderr=subprocess.PIPE)

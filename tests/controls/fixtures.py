@@ -32,7 +32,7 @@ OLD_ROOT = {
 
 @dataclass(frozen=True)
 class Case:
-    """A row, and what a control says of it; the columns its report has."""
+    """A row, the status and reason that a control gives it, and the columns of its report."""
 
     status: Status
     reason: Reason

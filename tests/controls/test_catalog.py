@@ -1,4 +1,4 @@
-"""The catalogue, the benchmarks' numbers against a table with its sources, and what `credreport controls` says."""
+"""The catalogue, the benchmarks' numbers against a table with its sources, and the output of `credreport controls`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from analyzer.reading.layout import COLUMNS
 def test_the_newest_cis_version_gives_the_numbers_where_none_is_chosen() -> None:
     checklist = make_checklist(all_controls=True, with_leavers=True)
     assert checklist.numbers_of is newest_cis()
-    assert [one.control for one in checklist.checks] == list(CONTROLS)
-    for one in checklist.checks:
-        assert one.requirement == next(iter(newest_cis().numbers_of(one.control.id)), None)
-        assert one.parameters == {name: parameter.default for name, parameter in one.control.parameters.items()}
+    assert [check.control for check in checklist.checks] == list(CONTROLS)
+    for check in checklist.checks:
+        assert check.requirement == next(iter(newest_cis().numbers_of(check.control.id)), None)
+        assert check.parameters == {name: parameter.default for name, parameter in check.control.parameters.items()}
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=list(BY_ID))
-def test_a_control_says_all_there_is_to_say(control: Control) -> None:
+def test_a_control_has_all_its_texts(control: Control) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", control.id)
     assert control.severity in Severity
     assert control.rule in (ACCOUNT_RULES if control.whose is Whose.ACCOUNTS else RULES)
@@ -57,7 +57,7 @@ def test_every_reason_has_its_words() -> None:
     assert set(WORDS) == set(Reason)
 
 
-def test_limits_by_option_policy_benchmark_and_default() -> None:
+def test_limits_come_from_option_policy_benchmark_or_default() -> None:
     policy = Policy(
         "p", "", {"unused-credentials": ControlPolicy(parameters={"max_idle_days": 60}, severity=Severity.HIGH)}
     )
@@ -75,12 +75,12 @@ def test_limits_by_option_policy_benchmark_and_default() -> None:
     assert make_checklist(max_idle_days=30, all_controls=True).checks[2].limit_days == 90
 
 
-def test_a_policy_switches_off_what_is_not_asked_for_by_name() -> None:
+def test_a_policy_switches_off_controls_that_are_not_chosen_by_name() -> None:
     policy = Policy("p", "", {control: ControlPolicy(enabled=False) for control in ("root-mfa", "console-mfa")})
     checklist = make_checklist(policy=policy, all_controls=True, with_leavers=True)
     assert checklist.left_out == ("console-mfa", "root-mfa")
     assert len(checklist.checks) == len(CONTROLS) - 2
-    assert [one.control.id for one in make_checklist(policy=policy, controls=["root-mfa"]).checks] == ["root-mfa"]
+    assert [check.control.id for check in make_checklist(policy=policy, controls=["root-mfa"]).checks] == ["root-mfa"]
     nothing = Policy("p", "", {control: ControlPolicy(enabled=False) for control in BY_ID})
     with pytest.raises(UsageError, match="switches every control off"):
         make_checklist(policy=nothing)
@@ -122,37 +122,43 @@ def test_the_list_of_benchmarks_names_all(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("COLUMNS", "200")
     text = " ".join(explaining.list_frameworks().split())
     for framework in FRAMEWORKS.values():
-        wanted = f" {framework.id} {framework.version} {len(framework.requirements)} {framework.title} "
-        assert wanted in text
+        line = f" {framework.id} {framework.version} {len(framework.requirements)} {framework.title} "
+        assert line in text
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_benchmark_is_listed_requirement_by_requirement(framework: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     words = " ".join(explaining.list_all(make_checklist(benchmark=framework)).split())
-    for one in FRAMEWORKS[framework].requirements:
-        assert f"{one.title}: {one.controls[0]}" in words
-        assert one.note in words
+    for requirement in FRAMEWORKS[framework].requirements:
+        assert f"{requirement.title}: {requirement.controls[0]}" in words
+        assert requirement.note in words
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=list(BY_ID))
-def test_an_explanation_holds_all_of_it(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_explanation_has_all_texts_of_its_control(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     checklist = make_checklist(controls=[control.id], with_leavers=True)
     words = " ".join(explaining.explain(checklist).split())
-    (one,) = checklist.checks
-    for text in (one.title, control.applies_to, one.say(control.fails_when), control.rationale, control.remediation):
+    (check,) = checklist.checks
+    for text in (
+        check.title,
+        control.applies_to,
+        check.say(control.fails_when),
+        control.rationale,
+        control.remediation,
+    ):
         assert text in words
-    for part in (*control.references, *control.evidence, *map(one.say, control.caveats), *control.parameters):
+    for part in (*control.references, *control.evidence, *map(check.say, control.caveats), *control.parameters):
         assert part in words
     for framework in FRAMEWORKS.values():
         assert all(number in words for number in framework.numbers_of(control.id))
     assert "{" not in words
 
 
-def test_json_is_the_same_as_data() -> None:
+def test_the_list_is_also_given_as_json() -> None:
     listed = json.loads(explaining.as_json(make_checklist(benchmark="security-hub")))
-    assert [one["requirement"] for one in listed][:2] == ["IAM.22", "IAM.8"]
+    assert [control["requirement"] for control in listed][:2] == ["IAM.22", "IAM.8"]
     assert listed[0]["mapping"]["cis-1.2"] == ["1.3"]
 
 

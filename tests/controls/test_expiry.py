@@ -55,22 +55,22 @@ def judged(folder: Path, *rows: dict[str, str]) -> Audit:
     ],
 )
 def test_the_newest_password_decides(tmp_path: Path, rows: list[dict[str, str]], status: str, message: str) -> None:
-    (found,) = judged(tmp_path, *rows).findings.to_dict("records")
-    assert found["status"] == status
-    assert str(found["message"]).startswith(message)
-    assert found["user"] is None or found["user"] != found["user"]
-    assert (found["limit_days"], found["account_id"]) == (90, "111122223333")
+    (finding,) = judged(tmp_path, *rows).findings.to_dict("records")
+    assert finding["status"] == status
+    assert str(finding["message"]).startswith(message)
+    assert finding["user"] is None or finding["user"] != finding["user"]
+    assert (finding["limit_days"], finding["account_id"]) == (90, "111122223333")
 
 
 def test_spans_that_differ_are_named_once_an_account(tmp_path: Path) -> None:
-    found = judged(
+    audited = judged(
         tmp_path,
         holder("a", JAN, APR),
         holder("b", FEB, MAY),
         holder("c", JAN, NEVER),
         holder("d", JAN, "2026-03-02T00:00:00Z"),
     )
-    (issue,) = found.issues[(found.issues["code"] == "password_expiries").to_numpy()].to_dict("records")
+    (issue,) = audited.issues[(audited.issues["code"] == "password_expiries").to_numpy()].to_dict("records")
     assert issue["message"].startswith(
         "passwords expire after 60 and 90 days and never, so the password policy was changed"
     )
@@ -84,8 +84,8 @@ def test_each_account_of_a_file_is_judged_by_itself(tmp_path: Path) -> None:
         holder("b", FEB, NEVER, arn="arn:aws:iam::444455556666:user/b"),
         holder("c", JAN, "2026-12-31T00:00:00Z"),
     ]
-    found = judged(tmp_path, *rows).findings
-    assert dict(zip(found["account_id"].astype(str), found["status"].astype(str), strict=True)) == {
+    findings = judged(tmp_path, *rows).findings
+    assert dict(zip(findings["account_id"].astype(str), findings["status"].astype(str), strict=True)) == {
         "111122223333": "not_checked",
         "444455556666": "fail",
     }

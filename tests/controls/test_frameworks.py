@@ -41,42 +41,44 @@ def test_there_is_a_file_for_each_framework_of_the_facts() -> None:
 
 
 @pytest.mark.parametrize("framework", IDS)
-def test_every_requirement_is_that_of_the_facts(framework: str) -> None:
-    found = FRAMEWORKS[framework]
+def test_every_requirement_agrees_with_the_facts(framework: str) -> None:
+    loaded = FRAMEWORKS[framework]
     facts = facts_of(framework)
     head = facts[0][0]
-    assert (found.id, found.title, found.version, found.publisher) == (
+    assert (loaded.id, loaded.title, loaded.version, loaded.publisher) == (
         framework,
         head["framework_title"],
         head["version"],
         head["publisher"],
     )
-    assert [one.number for one in found.requirements] == [row["requirement"] for row, _ in facts]
-    for one, (row, controls) in zip(found.requirements, facts, strict=True):
+    assert [requirement.number for requirement in loaded.requirements] == [row["requirement"] for row, _ in facts]
+    for requirement, (row, controls) in zip(loaded.requirements, facts, strict=True):
         limits = dict(part.split("=") for part in row["parameters"].split(";") if part)
-        known = {name for control in controls for name in BY_ID[control].parameters}
-        assert one.title == row["requirement_title"]
-        assert list(one.controls) == controls
-        assert {name: str(value) for name, value in one.parameters.items()} == {
-            name: value for name, value in limits.items() if name in known
+        parameter_names = {name for control in controls for name in BY_ID[control].parameters}
+        assert requirement.title == row["requirement_title"]
+        assert list(requirement.controls) == controls
+        assert {name: str(value) for name, value in requirement.parameters.items()} == {
+            name: value for name, value in limits.items() if name in parameter_names
         }
-        assert (str(one.level or ""), one.assessment or "") == (row["level"], row["assessment"])
-        assert one.is_partly == row["note"].startswith("partly")
-        assert one.is_related == ("weak" in row["note"])
-        assert one.source == row["source"] != ""
+        assert (str(requirement.level or ""), requirement.assessment or "") == (row["level"], row["assessment"])
+        assert requirement.is_partly == row["note"].startswith("partly")
+        assert requirement.is_related == ("weak" in row["note"])
+        assert requirement.source == row["source"] != ""
 
 
 @pytest.mark.parametrize("framework", IDS)
 def test_each_control_is_judged_once_for_each_of_its_limits(framework: str) -> None:
     checks = make_checklist(benchmark=framework).checks
-    wanted: dict[tuple[str, tuple[tuple[str, int], ...]], list[str]] = {}
+    expected: dict[tuple[str, tuple[tuple[str, int], ...]], list[str]] = {}
     for row, controls in facts_of(framework):
         limits = {name: int(value) for name, value in (p.split("=") for p in row["parameters"].split(";") if p)}
         for control in controls:
             own = {name: parameter.default for name, parameter in BY_ID[control].parameters.items()}
             judged_by = {name: limits.get(name, value) for name, value in own.items()}
-            wanted.setdefault((control, tuple(judged_by.items())), []).append(row["requirement"])  # type: ignore[arg-type]
-    assert {(one.control.id, tuple(one.parameters.items())): list(one.requirements) for one in checks} == wanted
+            expected.setdefault((control, tuple(judged_by.items())), []).append(row["requirement"])  # type: ignore[arg-type]
+    assert {
+        (check.control.id, tuple(check.parameters.items())): list(check.requirements) for check in checks
+    } == expected
     # Of a control with several limits the strictest comes first: sums and rankings count that one.
     for first, second in pairwise(checks):
         if first.control is second.control and first.limit_days is not None and second.limit_days is not None:
@@ -84,7 +86,9 @@ def test_each_control_is_judged_once_for_each_of_its_limits(framework: str) -> N
 
 
 def test_versions_of_cis_come_first_and_the_newest_gives_the_numbers() -> None:
-    assert list(FRAMEWORKS)[:11] == [one for one in IDS if one.startswith("cis-") and one != "cis-controls-8.1"]
+    assert list(FRAMEWORKS)[:11] == [
+        framework for framework in IDS if framework.startswith("cis-") and framework != "cis-controls-8.1"
+    ]
     assert newest_cis() is FRAMEWORKS["cis-7.0"]
 
 
@@ -120,20 +124,22 @@ partly = true
 def test_a_file_of_the_user_is_judged_as_those_of_this_program(tmp_path: Path) -> None:
     path = write(tmp_path / "our baseline.toml", "\ufeff" + OWN)
     checks = make_checklist(benchmark=path).checks
-    assert [(one.control.id, one.requirement, dict(one.parameters)) for one in checks] == [
+    assert [(check.control.id, check.requirement, dict(check.parameters)) for check in checks] == [
         ("unused-credentials", "A.1", {"max_idle_days": 30}),
         ("unused-credentials", "A.2", {"max_idle_days": 45}),
         ("console-users", "A.2", {}),
     ]
-    found = read_framework(Path(path))
-    assert (found.label, found.name, found.text) == ("Our baseline for AWS accounts", path, "\ufeff" + OWN)
-    assert [(one.level, one.assessment, one.is_partly) for one in found.requirements] == [
+    framework = read_framework(Path(path))
+    assert (framework.label, framework.name, framework.text) == ("Our baseline for AWS accounts", path, "\ufeff" + OWN)
+    assert [
+        (requirement.level, requirement.assessment, requirement.is_partly) for requirement in framework.requirements
+    ] == [
         (None, None, False),
         (2, "manual", True),
     ]
 
 
-def test_no_framework_passes_for_the_policy(tmp_path: Path) -> None:
+def test_a_framework_cannot_have_the_label_of_the_policy(tmp_path: Path) -> None:
     path = write(tmp_path / "own.toml", 'label = "policy"\n' + OWN)
     with pytest.raises(FrameworkError, match=r"own\.toml:1: label: cannot be"):
         read_framework(Path(path))
@@ -224,7 +230,7 @@ def test_errors_name_file_line_and_key(tmp_path: Path, old: str, new: str, messa
 
 
 @pytest.mark.parametrize("text", ["", 'requirements = "none"', "requirements = []", "requirements = [1]"])
-def test_a_framework_without_requirements_is_none(tmp_path: Path, text: str) -> None:
+def test_a_framework_without_requirements_is_refused(tmp_path: Path, text: str) -> None:
     head = OWN.partition("[[")[0]
     path = write(tmp_path / "own.toml", head + text)
     with pytest.raises(FrameworkError, match="requirements: no list of requirements"):
@@ -254,4 +260,4 @@ def test_a_newer_version_of_cis_is_one_more_file(tmp_path: Path) -> None:
         if controls is None:
             assert "did you mean 'cis-10.0'" in done.stderr
         else:
-            assert [one["id"] for one in json.loads(done.stdout)] == controls
+            assert [control["id"] for control in json.loads(done.stdout)] == controls

@@ -14,15 +14,17 @@ from tests.cli.running import run
 
 
 @pytest.mark.parametrize("benchmark", FRAMEWORKS)
-def test_every_number_names_what_the_benchmark_has_under_it(benchmark: str) -> None:
-    for one in FRAMEWORKS[benchmark].requirements:
-        checks = make_checklist(benchmark=benchmark, controls=[one.number]).checks
-        assert sorted({check.control.id for check in checks}) == sorted(one.controls)
-        assert all(one.number in check.requirements for check in checks)
+def test_every_number_chooses_the_controls_that_the_benchmark_has_under_it(benchmark: str) -> None:
+    for requirement in FRAMEWORKS[benchmark].requirements:
+        checks = make_checklist(benchmark=benchmark, controls=[requirement.number]).checks
+        assert sorted({check.control.id for check in checks}) == sorted(requirement.controls)
+        assert all(requirement.number in check.requirements for check in checks)
 
 
 def test_no_number_looks_like_an_id() -> None:
-    numbers = {one.number.lower() for benchmark in FRAMEWORKS.values() for one in benchmark.requirements}
+    numbers = {
+        requirement.number.lower() for benchmark in FRAMEWORKS.values() for requirement in benchmark.requirements
+    }
     assert numbers.isdisjoint(BY_ID)
 
 
@@ -41,7 +43,7 @@ def test_no_number_looks_like_an_id() -> None:
 )
 def test_controls_explains_by_number(arguments: list[str], controls: list[str]) -> None:
     done = run("controls", *arguments, "--json")
-    assert [one["id"] for one in json.loads(done.stdout)] == controls
+    assert [control["id"] for control in json.loads(done.stdout)] == controls
 
 
 def test_a_number_chooses_one_of_two_requirements_of_a_control() -> None:
@@ -61,7 +63,7 @@ def test_a_number_chooses_one_of_two_requirements_of_a_control() -> None:
         ("mfa", None, "--control: no such choice: 'mfa'", "choose from unused-credentials, "),
     ],
 )
-def test_a_number_of_another_benchmark_is_no_guess(number: str, benchmark: str | None, message: str, hint: str) -> None:
+def test_a_number_of_another_benchmark_is_an_error(number: str, benchmark: str | None, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as raised:
         make_checklist(benchmark=benchmark, controls=["root-mfa", number])
     assert message in raised.value.message

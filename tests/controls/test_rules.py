@@ -58,28 +58,28 @@ def test_every_control_has_its_fixtures() -> None:
 @pytest.mark.parametrize(
     ("control", "case"), EVERY_CASE, ids=[f"{control}-{case.status}-{case.reason}" for control, case in EVERY_CASE]
 )
-def test_the_fixtures(control: str, case: Case) -> None:
+def test_the_fixtures_have_their_status_and_reason(control: str, case: Case) -> None:
     text = csv_of(case.row, columns=case.columns)
     result = run_plan(text, make_checklist(controls=[control]), AS_OF)
-    found = result.findings[["control", "status", "reason"]].astype("str").to_numpy().tolist()
-    assert [[control, case.status, case.reason]] == found
-    # The oracle, which knows no reasons, agrees.
+    rows = result.findings[["control", "status", "reason"]].astype("str").to_numpy().tolist()
+    assert [[control, case.status, case.reason]] == rows
+    # The oracle, which has no reasons, agrees.
     assert [v.status for v in judge_controls(text, AS_OF) if v.control == control] == [case.status]
 
 
 def verdicts(result: Audit) -> list[Verdict]:
     """Return the findings in the oracle's form and order."""
     rows = result.findings[["control", "user", "credential", "status", "line"]].to_dict("records")
-    found = [Verdict(**{str(k): None if pd.isna(v) else v for k, v in row.items()}) for row in rows]  # type: ignore[arg-type]
-    return sorted(found, key=lambda v: (v.control, v.line or 0, SLOT_ORDER.index(v.credential)))
+    verdict_list = [Verdict(**{str(k): None if pd.isna(v) else v for k, v in row.items()}) for row in rows]  # type: ignore[arg-type]
+    return sorted(verdict_list, key=lambda v: (v.control, v.line or 0, SLOT_ORDER.index(v.credential)))
 
 
 def values_of(parameter: Parameter | Option) -> st.SearchStrategy[Value]:
-    """Return a strategy for what a parameter may be."""
+    """Return a strategy for the values of a parameter."""
     if isinstance(parameter, Option):
         return st.sampled_from(parameter.choices)
-    some = {parameter.default, parameter.least, *(one for one in (1, 45, 90) if parameter.takes(one))}
-    return st.sampled_from(sorted(some))
+    values = {parameter.default, parameter.least, *(value for value in (1, 45, 90) if parameter.takes(value))}
+    return st.sampled_from(sorted(values))
 
 
 @st.composite
@@ -94,7 +94,7 @@ def cases(draw: st.DrawFn) -> tuple[Report, datetime, dict[str, dict[str, Value]
 
 
 @given(cases())
-def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[str, Value]]]) -> None:
+def test_the_oracle_agrees(case: tuple[Report, datetime, dict[str, dict[str, Value]]]) -> None:
     report, as_of, parameters = case
     if not report.rows:
         return
@@ -107,18 +107,18 @@ def test_the_oracle_says_the_same(case: tuple[Report, datetime, dict[str, dict[s
 @given(reports(consistent=True, min_users=1), st.data())
 def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(report.rows) - 1))
-    # Who it is stays; and a blank additional_credentials_info is no missing evidence: so AWS says that there are none.
-    kept = {"user", "arn", "additional_credentials_info"}
-    column = data.draw(st.sampled_from([name for name in report.columns if name not in kept]))
+    # Name and ARN stay; a blank additional_credentials_info is no missing evidence: so AWS writes that there are none.
+    columns_kept = {"user", "arn", "additional_credentials_info"}
+    column = data.draw(st.sampled_from([name for name in report.columns if name not in columns_kept]))
     before, after = (
         {
             (v.control, v.line, v.credential): v.status
-            for v in verdicts(run_plan(some.to_csv(), make_checklist(), AS_OF))
+            for v in verdicts(run_plan(variant.to_csv(), make_checklist(), AS_OF))
         }
-        for some in (report, report.blanked(row, column))
+        for variant in (report, report.blanked(row, column))
     )
     for subject, status in after.items():
-        # What was no subject before (a user without a password) may become one that passes by what else is known. A key
+        # A subject that was not there before (a user without a password) may pass by its other cells. A key
         # made after T hides what its slot held; with its date blanked the slot is taken as it stands.
         made_later = subject[0] == "single-active-access-key" and column.endswith("_last_rotated")
         if status == "pass" and not made_later:
@@ -131,8 +131,8 @@ def test_a_limit_is_exact_to_the_microsecond() -> None:
     ninety = "2026-08-02T12:00:00Z"
     text = csv_of(root(password_last_used=ninety), user("a", **key(rotated=ninety), **password(changed=ninety)))
     checklist = make_checklist(max_idle_days=90, all_controls=True)
-    found = run_plan(text, checklist, noon).findings
-    status = {(row["control"], row["credential"]): row["status"] for row in found.to_dict("records")}
+    findings = run_plan(text, checklist, noon).findings
+    status = {(row["control"], row["credential"]): row["status"] for row in findings.to_dict("records")}
     assert status["access-key-rotation", "access_key_1"] == "pass"
     assert status["password-rotation", "password"] == "pass"
     assert status["unused-credentials", "access_key_1"] == "fail"
@@ -143,7 +143,7 @@ def test_a_limit_is_exact_to_the_microsecond() -> None:
     assert status["access-key-rotation", "access_key_1"] == status["password-rotation", "password"] == "fail"
 
 
-def test_an_inactive_root_key_counts_where_it_is_asked_for() -> None:
+def test_an_inactive_root_key_counts_where_the_policy_says_so() -> None:
     text = csv_of(root(**key(active="false", rotated="2026-01-01T00:00:00Z")))
     hub = run_plan(text, make_checklist(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
     assert hub[["status", "requirement"]].astype("str").to_numpy().tolist() == [["fail", "IAM.4"]]
@@ -160,8 +160,8 @@ def test_accounts_without_root_are_named_once_each(tmp_path: Path) -> None:
         write(tmp_path / "2026-10-31_y.csv", csv_of(user("e", account="444455556666") | {"arn": ""})),
     ]
     checklist = make_checklist(controls=["root-mfa"])
-    found = audit(paths, Settings(checklist)).findings
-    shown = found[["account_id", "user", "arn", "line", "status", "reason"]].astype("str").fillna("-")
+    findings = audit(paths, Settings(checklist)).findings
+    shown = findings[["account_id", "user", "arn", "line", "status", "reason"]].astype("str").fillna("-")
     missing = ["-", "-", "-", "not_checked", "root_not_in_report"]
     assert sorted(shown.to_numpy().tolist()) == sorted(
         [
@@ -175,7 +175,7 @@ def test_accounts_without_root_are_named_once_each(tmp_path: Path) -> None:
     assert (every["account_id"] == "111122223333").sum() == 2
 
 
-def test_a_root_slot_that_says_nothing_is_not_empty() -> None:
+def test_a_root_key_slot_without_a_creation_time_is_not_taken_for_empty() -> None:
     text = csv_of(root(**key(1, active="false", rotated=""), **key(2, active="false", rotated="N/A")))
     hub = run_plan(text, make_checklist(benchmark="security-hub", controls=["no-root-access-key"]), AS_OF).findings
     assert hub[["status", "reason"]].astype("str").to_numpy().tolist() == [["not_checked", "active_unknown"]]
@@ -195,8 +195,8 @@ def test_an_old_report_does_not_show_that_root_was_not_used_since(
     tmp_path: Path, captured: str, used: str, status: str, reason: str
 ) -> None:
     path = write(tmp_path / f"{captured}.csv", csv_of(root(password_last_used=used)))
-    found = audit([path], Settings(make_checklist(controls=["root-not-in-daily-use"]), as_of=AS_OF)).findings
-    assert found[["status", "reason"]].astype("str").to_numpy().tolist() == [[status, reason]]
+    findings = audit([path], Settings(make_checklist(controls=["root-not-in-daily-use"]), as_of=AS_OF)).findings
+    assert findings[["status", "reason"]].astype("str").to_numpy().tolist() == [[status, reason]]
 
 
 def test_each_report_without_the_column_of_further_credentials_is_named(tmp_path: Path) -> None:
@@ -205,8 +205,8 @@ def test_each_report_without_the_column_of_further_credentials_is_named(tmp_path
         write(tmp_path / "2026-10-31_a.csv", with_column),
         write(tmp_path / "2026-10-31_b.csv", csv_of(user("b"), user("c"))),
     ]
-    found = audit(paths, Settings(make_checklist(controls=["additional-credentials"]))).findings
-    shown = found[["source", "status"]].astype("str").to_numpy().tolist()
+    findings = audit(paths, Settings(make_checklist(controls=["additional-credentials"]))).findings
+    shown = findings[["source", "status"]].astype("str").to_numpy().tolist()
     assert shown == [[paths[0], "pass"], [paths[0], "pass"], [paths[1], "not_applicable"]]
 
 
@@ -247,19 +247,19 @@ def test_findings_of_one_control_are_the_same_alone_and_among_others(tmp_path: P
         assert alone[column].astype("str").fillna("").tolist() == among[column].astype("str").fillna("").tolist()
 
 
-def test_findings_stand_in_the_order_of_the_report(tmp_path: Path) -> None:
+def test_findings_are_in_the_order_of_the_report(tmp_path: Path) -> None:
     path = write(
         tmp_path / "2026-10-31.csv",
         csv_of(root(), user("a", **key(2, rotated="2026-01-01T00:00:00Z"), **password()), user("b")),
     )
-    found = audit([path], Settings(make_checklist())).findings
+    findings = audit([path], Settings(make_checklist())).findings
     order = [control.id for control in CONTROLS]
-    places = [
+    positions = [
         (
             row["line"] if not pd.isna(row["line"]) else 2,
             SLOT_ORDER.index(row["credential"]),
             order.index(row["control"]),
         )
-        for row in found.to_dict("records")
+        for row in findings.to_dict("records")
     ]
-    assert places == sorted(places)
+    assert positions == sorted(positions)

@@ -1,4 +1,4 @@
-"""Judging leaves Arrow tables in the public columns; the frames made of them say the same."""
+"""Judging leaves Arrow tables in the public columns; the frames made of them have the same cells."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_tables_are_in_the_public_columns_and_types(
 
 def test_codes_are_positions() -> None:
     for texts in (Kind, State, Status, Reason, Outcome, Severity):
-        assert [one.code for one in texts] == list(range(len(texts)))
-        assert [str(one) for one in texts] == [one.value for one in texts]
+        assert [text.code for text in texts] == list(range(len(texts)))
+        assert [str(text) for text in texts] == [text.value for text in texts]
 
 
 def test_a_status_is_the_outcome_of_the_same_name() -> None:

@@ -1,4 +1,4 @@
-"""Several frameworks judged in one run: what each of them comes to, and what is counted."""
+"""Several frameworks judged in one run: the statuses of each, and the sums."""
 
 from __future__ import annotations
 
@@ -59,61 +59,62 @@ source = "page 4"
 """
 
 
-def by_requirement(found: Audit) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = requirements_table(found.requirements, found.accounts).to_pylist()
+def by_requirement(audited: Audit) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = requirements_table(audited.requirements, audited.accounts).to_pylist()
     return rows
 
 
 @given(reports(), as_ofs(), SEVERAL, st.sampled_from([None, POLICY]))
-def test_each_framework_comes_to_what_it_does_alone(
+def test_each_framework_has_the_same_statuses_as_alone(
     report: Report, as_of: datetime, names: list[str], policy: Policy | None
 ) -> None:
     text = report.to_csv()
     whole = run_plan(text, make_checklist(benchmark=names, policy=policy), as_of)
     alone = [run_plan(text, make_checklist(benchmark=name, policy=policy), as_of) for name in names]
-    assert by_requirement(whole) == [row for one in alone for row in by_requirement(one)]
-    assert whole.exit_code == max(one.exit_code for one in alone)
+    assert by_requirement(whole) == [row for audited in alone for row in by_requirement(audited)]
+    assert whole.exit_code == max(audited.exit_code for audited in alone)
 
 
 @given(reports(), as_ofs(), SEVERAL)
 def test_sums_count_a_subject_and_control_once(report: Report, as_of: datetime, names: list[str]) -> None:
     checklist = make_checklist(benchmark=names)
-    found = run_plan(report.to_csv(), checklist, as_of)
-    judged = {one.control.id for one in checklist.checks}
+    audited = run_plan(report.to_csv(), checklist, as_of)
+    judged_controls = {check.control.id for check in checklist.checks}
     statuses: dict[tuple[Any, ...], set[str]] = defaultdict(set)
-    for row in found.findings.astype("object").where(found.findings.notna(), None).to_dict("records"):
-        if BY_ID[row["control"]].stricter_than not in judged:
+    for row in audited.findings.astype("object").where(audited.findings.notna(), None).to_dict("records"):
+        if BY_ID[row["control"]].stricter_than not in judged_controls:
             statuses[row["control"], row["source"], row["line"], row["user"], row["credential"]].add(row["status"])
-    # The strictest limit decides: what any limit fails, that one fails too.
+    # The strictest limit decides: it fails whatever any limit fails.
     worst = [
-        next(one for one in ("fail", "not_checked", "pass", "not_applicable") if one in s) for s in statuses.values()
+        next(status for status in ("fail", "not_checked", "pass", "not_applicable") if status in subject_statuses)
+        for subject_statuses in statuses.values()
     ]
     for status in ("fail", "not_checked", "pass", "not_applicable"):
-        assert found.totals[status] == worst.count(status)
+        assert audited.totals[status] == worst.count(status)
 
 
 @given(SEVERAL, st.sampled_from([None, 10, 60]))
 def test_each_distinct_limit_is_judged_once(names: list[str], idle: int | None) -> None:
     alone = [make_checklist(benchmark=name) for name in names]
-    if not any("max_idle_days" in check.parameters for one in alone for check in one.checks):
+    if not any("max_idle_days" in check.parameters for checklist in alone for check in checklist.checks):
         idle = None
     whole = make_checklist(benchmark=names, max_idle_days=idle)
-    wanted: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    expected: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for name, checklist in zip(names, alone, strict=True):
         for check in checklist.checks:
-            given_here = {"max_idle_days": idle} if idle and "max_idle_days" in check.parameters else {}
-            limits = tuple({**check.parameters, **given_here}.items())
-            wanted[check.control.id, limits] += [f"{name} {number}" for number in check.requirements]
-    found = {(one.control.id, tuple(one.parameters.items())): sorted(one.requirements) for one in whole.checks}
-    assert found == {key: sorted(numbers) for key, numbers in wanted.items()}
-    assert all(one.requirement == one.requirements[0] for one in whole.checks)
+            options = {"max_idle_days": idle} if idle and "max_idle_days" in check.parameters else {}
+            limits = tuple({**check.parameters, **options}.items())
+            expected[check.control.id, limits] += [f"{name} {number}" for number in check.requirements]
+    judged = {(check.control.id, tuple(check.parameters.items())): sorted(check.requirements) for check in whole.checks}
+    assert judged == {key: sorted(numbers) for key, numbers in expected.items()}
+    assert all(check.requirement == check.requirements[0] for check in whole.checks)
 
 
-def test_one_that_stands_there_twice_counts_once() -> None:
+def test_a_framework_that_is_chosen_twice_counts_once() -> None:
     assert make_checklist(benchmark=["cis-7.0", "CIS-7.0"]) == make_checklist(benchmark="cis-7.0")
 
 
-def test_two_with_one_id_are_refused() -> None:
+def test_two_frameworks_with_one_id_are_refused() -> None:
     first, second = (parse_framework(name, OWN + note) for name, note in (("a.toml", b""), ("b.toml", b"#")))
     with pytest.raises(UsageError, match=r"two frameworks have the id own: a\.toml and b\.toml"):
         together([first, second])
@@ -147,7 +148,7 @@ def audit_of(folder: Path, *options: str) -> Ran:
         ("own.toml", ("--benchmark", "own.toml,cis-7.0")),
     ],
 )
-def test_numbers_say_of_which_framework_they_are(idle: Path, name: str, options: tuple[str, ...]) -> None:
+def test_numbers_name_their_framework(idle: Path, name: str, options: tuple[str, ...]) -> None:
     (idle / "our, own.toml").rename(idle / name)
     done = audit_of(idle, *options)
     rows = parquet.read_table(idle / "out/findings.parquet").to_pylist()
@@ -175,7 +176,7 @@ def test_all_frameworks_are_named_in_one_option(idle: Path) -> None:
     assert {row["framework"] for row in table} == set(FRAMEWORKS)
 
 
-def test_history_and_remediation_take_several(idle: Path) -> None:
+def test_history_and_remediation_take_several_frameworks(idle: Path) -> None:
     audit_of(idle, "--benchmark", "cis-7.0,soc2", "--format", "remediation")
     sheet = (idle / "out/remediation/worksheet.csv").read_text()
     assert sheet.count('"access_key_1"') == 1, "a key has one task, by whatever limits it fails"
@@ -188,37 +189,37 @@ def test_history_and_remediation_take_several(idle: Path) -> None:
     }
 
 
-def test_a_number_in_one_of_them_is_enough(idle: Path) -> None:
+def test_a_number_in_one_of_the_frameworks_is_enough(idle: Path) -> None:
     audit_of(idle, "--benchmark", "cis-7.0,security-hub")
     for number in ("IAM.8", "security-hub IAM.8", "2.11"):
-        told = json.loads(run("show", "out", "--control", number, "--json", cwd=idle).stdout)["findings"]
-        assert {row["control"] for row in told} == {"unused-credentials"}
-    (one,) = make_checklist(benchmark=["cis-7.0", "security-hub"], controls=["iam.8"]).checks
-    assert (one.requirement, one.limit_days) == ("security-hub IAM.8", 90)
+        findings = json.loads(run("show", "out", "--control", number, "--json", cwd=idle).stdout)["findings"]
+        assert {row["control"] for row in findings} == {"unused-credentials"}
+    (check,) = make_checklist(benchmark=["cis-7.0", "security-hub"], controls=["iam.8"]).checks
+    assert (check.requirement, check.limit_days) == ("security-hub IAM.8", 90)
     with pytest.raises(UsageError, match=r"no control has the number 9\.99 in CIS 7\.0 and Security Hub"):
         make_checklist(benchmark=["cis-7.0", "security-hub"], controls=["9.99"])
 
 
-def test_evidence_keeps_all_of_them(idle: Path) -> None:
+def test_evidence_keeps_all_frameworks(idle: Path) -> None:
     audit_of(idle, "--benchmark", "our, own.toml", "--benchmark", "cis-7.0,soc2")
     (idle / "our, own.toml").unlink()
     own = parse_framework("our, own.toml", OWN)
-    wanted = make_checklist(benchmark=together([own, FRAMEWORKS["cis-7.0"], FRAMEWORKS["soc2"]]))
-    assert EvidenceSet.at(str(idle / "out")).settings.checklist == wanted
+    expected = make_checklist(benchmark=together([own, FRAMEWORKS["cis-7.0"], FRAMEWORKS["soc2"]]))
+    assert EvidenceSet.at(str(idle / "out")).settings.checklist == expected
 
 
-def test_what_one_limit_fails_is_new_once(tmp_path: Path) -> None:
+def test_a_key_that_fails_a_second_limit_is_no_new_failure(tmp_path: Path) -> None:
     """A key that fails the stricter limit already is no new failure where it crosses the other one."""
     row = user("ci", mfa_active="true", **key(used="2026-07-01T00:00:00+00:00", rotated="2026-07-01T00:00:00+00:00"))
     for day in ("2026-09-01", "2026-10-20"):
         write(tmp_path / f"{day}_111122223333.csv", csv_of(row))
-    both: Checklist = make_checklist(benchmark="security-hub", controls=["unused-credentials"])
-    assert [one.limit_days for one in both.checks] == [45, 90]
+    checklist: Checklist = make_checklist(benchmark="security-hub", controls=["unused-credentials"])
+    assert [check.limit_days for check in checklist.checks] == [45, 90]
     old, new = (str(tmp_path / f"{day}_111122223333.csv") for day in ("2026-09-01", "2026-10-20"))
-    found = compare([old], [new], Settings(both, every_snapshot=True))
-    assert found.exit_code == 0
-    assert found.lines[:2] == [
+    comparison = compare([old], [new], Settings(checklist, every_snapshot=True))
+    assert comparison.exit_code == 0
+    assert comparison.lines[:2] == [
         "0 new failures; 0 fixed.",
         "Not added to these sums: unused-credentials, 1 new failure (IAM.8 has a less strict limit).",
     ]
-    assert found.lines[2].startswith("1 still failing")
+    assert comparison.lines[2].startswith("1 still failing")

@@ -37,7 +37,7 @@ def report(tmp_path: Path) -> str:
     return write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
 
 
-def whole(folder: Path) -> dict[str, str]:
+def checked_digests(folder: Path) -> dict[str, str]:
     """Return the digests of a complete set of outputs; fail where it is not the one its manifests describe."""
     documents = [name for name in ("manifest.json", "rendered.json") if (folder / name).exists()]
     assert documents[:1] == ["manifest.json"]
@@ -74,14 +74,14 @@ def test_a_set_is_replaced_as_a_whole(
         "rendered.json",
     ]
     assert out.stat().st_mode & 0o777 == 0o700
-    assert len(whole(out)) == 7
+    assert len(checked_digests(out)) == 7
     make(report, out)
-    assert len(whole(out)) == 3
+    assert len(checked_digests(out)) == 3
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize(
-    "place",
+    "function",
     [
         "evidence.writer.GrowingFiles.put",
         "evidence.writer.GrowingFiles.close",
@@ -89,24 +89,24 @@ def test_a_set_is_replaced_as_a_whole(
         "rendering.workbook.book.render",
     ],
 )
-def test_what_fails_leaves_the_old_set_and_nothing_else(
-    report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+def test_a_run_that_fails_leaves_the_old_set_and_nothing_else(
+    report: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     out = tmp_path / "out"
     make(report, out)
-    before = whole(out)
+    before = checked_digests(out)
 
     def full(*_: object, **__: object) -> list[Path]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"analyzer.{place}", full)
+    monkeypatch.setattr(f"analyzer.{function}", full)
     with pytest.raises(OutputError, match="No space left on device"):
         make(report, out, ["excel"])
-    assert before == whole(out)
+    assert before == checked_digests(out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
-def test_the_names_to_choose_from_are_the_tables() -> None:
+def test_the_table_names_to_choose_from_are_all_tables() -> None:
     assert tuple(tables.TABLES) == TABLES
 
 
@@ -146,13 +146,13 @@ def test_a_folder_with_other_files_is_refused(report: str, tmp_path: Path, name:
 def test_an_empty_folder_is_used(report: str, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     make(report, tmp_path / "out")
-    assert whole(tmp_path / "out")
+    assert checked_digests(tmp_path / "out")
 
 
 def test_a_killed_run_leaves_the_old_set_or_the_new_one(report: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     make(report, out, formats_of("audit"))
-    sets = [whole(out)]
+    sets = [checked_digests(out)]
     chance = random.Random(7)  # noqa: S311 - moments to kill at
     command = [
         *(sys.executable, "-m", "analyzer", "audit", tmp_path / "in", "-q", "-o", out),
@@ -161,17 +161,19 @@ def test_a_killed_run_leaves_the_old_set_or_the_new_one(report: str, tmp_path: P
     started = time.monotonic()
     subprocess.run([*map(str, command), "--max-idle-days", "400"], check=False)
     took = time.monotonic() - started
-    sets.append(whole(out))
+    sets.append(checked_digests(out))
     for limit in ("45", "400"):
         process = subprocess.Popen([*map(str, command), "--max-idle-days", limit])
         time.sleep(took * chance.uniform(0.6, 1.05))
         process.kill()
         process.wait()
-        left = whole(out)
-        assert (list(left), left["findings.parquet"]) in [(list(one), one["findings.parquet"]) for one in sets]
+        digests = checked_digests(out)
+        assert (list(digests), digests["findings.parquet"]) in [
+            (list(digests_of_set), digests_of_set["findings.parquet"]) for digests_of_set in sets
+        ]
     subprocess.run([*map(str, command), "--max-idle-days", "45"], check=False)
-    assert whole(out) == sets[0]
-    assert beside(out) == ["in", "out"], "what was killed is cleared away"
+    assert checked_digests(out) == sets[0]
+    assert names_beside(out) == ["in", "out"], "what was killed is cleared away"
 
 
 # --- a small set, made without an audit ------------------------------------------------------------------------------
@@ -196,11 +198,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def beside(folder: Path) -> list[str]:
+def names_beside(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.parent.iterdir())
 
 
-def age(folder: Path) -> None:
+def backdate(folder: Path) -> None:
     """Let files be as if written a while ago."""
     for path in folder.rglob("*"):
         os.utime(path, ns=(10**18, 10**18))
@@ -211,7 +213,7 @@ BYSTANDERS += [".~lock.workbook.xlsx#", "charts/.DS_Store", "charts/Thumbs.db"]
 
 
 @pytest.mark.parametrize("name", BYSTANDERS)
-def test_notes_of_desktop_and_office_programs_are_nobodys_concern(tmp_path: Path, name: str) -> None:
+def test_notes_of_desktop_and_office_programs_do_no_harm(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     put(out)
     write(out / name, "")
@@ -223,7 +225,7 @@ def test_notes_of_desktop_and_office_programs_are_nobodys_concern(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["DS_Store", ".DS_Store.txt", "~workbook.xlsx", ".~lock.workbook.xlsx", "x~$"])
-def test_names_that_only_look_like_such_notes_count(tmp_path: Path, name: str) -> None:
+def test_files_that_only_look_like_such_notes_count(tmp_path: Path, name: str) -> None:
     put(tmp_path / "out")
     write(tmp_path / "out" / name, "")
     with pytest.raises(OutputError, match="does not list"):
@@ -235,7 +237,7 @@ def refused(folder: Path) -> OutputError:
     with pytest.raises(OutputError) as caught:
         put(folder, "newer")
     assert contents(folder) == before
-    assert [name for name in beside(folder) if name.startswith(f".{folder.name}.")] == []
+    assert [name for name in names_beside(folder) if name.startswith(f".{folder.name}.")] == []
     return caught.value
 
 
@@ -305,14 +307,14 @@ def test_a_folder_or_link_in_the_place_of_a_file_is_a_change(tmp_path: Path) -> 
 def test_sets_of_the_version_before_are_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     put(out)
-    kept = json.loads((out / "manifest.json").read_text())
-    del kept["digest"]
-    write(out / "manifest.json", json.dumps(kept | {"schema_version": 1}))
+    manifest = json.loads((out / "manifest.json").read_text())
+    del manifest["digest"]
+    write(out / "manifest.json", json.dumps(manifest | {"schema_version": 1}))
     put(out)
     assert json.loads((out / "manifest.json").read_text())["schema_version"] == 3
 
 
-def test_places_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_be_written_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "link"):
@@ -326,9 +328,9 @@ def test_places_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest
     assert "permissions" in caught.value.hint
     (tmp_path / "out/in").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "out/in")
-    for place in (Path(), Path(".."), tmp_path / "out"):
+    for folder in (Path(), Path(".."), tmp_path / "out"):
         with pytest.raises(OutputError, match="current folder"):
-            put(place)
+            put(folder)
 
 
 def test_a_link_to_a_folder_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
@@ -358,7 +360,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_old_outputs_are_hashed_once(tmp_path: Path, hashed: list[str]) -> None:
     out = tmp_path / "out"
     put(out)
-    age(out)
+    backdate(out)
     check(out)
     with replaced(out) as staging:
         fill(staging)
@@ -374,7 +376,7 @@ def test_a_change_after_the_first_look_is_found(
     out = tmp_path / "out"
     put(out)
     if settled:
-        age(out)
+        backdate(out)
     check(out)
     before = (out / "a.parquet").stat()
 
@@ -407,15 +409,15 @@ def leftover(out: Path, suffix: str = "", number: int = 0) -> Path:
     return path
 
 
-def test_leftovers_go_and_what_is_not_ours_stays(tmp_path: Path) -> None:
+def test_leftovers_go_and_foreign_files_stay(tmp_path: Path) -> None:
     out = tmp_path / "out"
     for number in range(3):
         leftover(out, number=number)
-    others = [".out.lock", ".out.0123", ".other.0123456789abcdef", "out.0123456789abcdef"]
-    for name in others:
+    foreign_names = [".out.lock", ".out.0123", ".other.0123456789abcdef", "out.0123456789abcdef"]
+    for name in foreign_names:
         (tmp_path / name).mkdir()
     put(out)
-    assert beside(out) == sorted([*others, "out"])
+    assert names_beside(out) == sorted([*foreign_names, "out"])
 
 
 def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
@@ -424,10 +426,10 @@ def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), replaced(out):
         raise RuntimeError
     assert contents(out)["a.parquet"] == b"old a.parquet"
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
     leftover(out, ".old")
     tidy(out)
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
     out.rename(leftover(out, ".old").with_suffix(".new"))
     write(out / ".DS_Store", "")
     tidy(out)
@@ -436,23 +438,23 @@ def test_a_set_that_was_set_aside_is_put_back(tmp_path: Path) -> None:
     leftover(out, ".old", 7)
     write(out, "a file")
     tidy(out)
-    assert f".out.{7:016x}.old" in beside(out), "what is no set makes none needless"
+    assert f".out.{7:016x}.old" in names_beside(out), "what is no set makes none needless"
 
 
-def test_a_run_that_lives_keeps_its_staging_folder(tmp_path: Path) -> None:
+def test_a_run_in_progress_keeps_its_staging_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with staged(out) as staging, replaced(out) as other:
+    with staged(out) as staging, replaced(out) as second_staging:
         fill(staging, "first")
-        fill(other, "second")
+        fill(second_staging, "second")
         aside = staging.with_name(f"{staging.name}.old")  # as between its two renames
         fill(aside, "aside")
         tidy(out)
         assert staging.exists()
-        assert other.exists()
+        assert second_staging.exists()
         assert aside.exists()
     assert contents(out)["a.parquet"] == b"second a.parquet"
     tidy(out)
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
 
 
 def test_a_run_whose_lock_is_taken_for_a_leftover_before_it_is_locked_makes_another(
@@ -466,28 +468,28 @@ def test_a_run_whose_lock_is_taken_for_a_leftover_before_it_is_locked_makes_anot
         if len(came) == 1:
             tidy(tmp_path / "out")
             assert len(came) == 2
-            assert beside(tmp_path / "out") == []
+            assert names_beside(tmp_path / "out") == []
         return try_to_lock(file)
 
     monkeypatch.setattr(system, "_try_to_lock", late)
     put(tmp_path / "out")
-    assert beside(tmp_path / "out") == ["out"]
+    assert names_beside(tmp_path / "out") == ["out"]
 
 
 def test_without_locks_nothing_is_taken_away_and_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    left = leftover(out)
+    old_leftover = leftover(out)
     monkeypatch.setitem(sys.modules, "fcntl", None)
     put(out)
     put(out, "newer")
-    assert beside(out) == sorted(["out", left.name])
+    assert names_beside(out) == sorted(["out", old_leftover.name])
     out.rename(out.with_name(f".out.{9:016x}.old"))
     tidy(out)
     assert contents(out)["a.parquet"] == b"newer a.parquet"
 
 
 @pytest.mark.parametrize("exchange", [True, False])
-def test_a_swap_holds_where_another_run_comes_between(
+def test_a_swap_succeeds_where_another_run_comes_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
 ) -> None:
     out = tmp_path / "out"
@@ -507,10 +509,10 @@ def test_a_swap_holds_where_another_run_comes_between(
     put(out, "newer")
     assert came
     assert contents(out)["a.parquet"] == b"newer a.parquet"
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
 
 
-def test_a_swap_that_cannot_be_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_swap_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "out", "old")
     (tmp_path / "staging").mkdir()
 
@@ -575,7 +577,7 @@ def test_runs_at_the_same_time_do_not_harm_each_other(tmp_path: Path, *, exchang
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
     check(out)
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
     assert {text.split()[1] for text in contents(out)["a.parquet"].decode().splitlines()} == {"39"}
 
 
@@ -642,15 +644,15 @@ KILLER = """
 
 @pytest.mark.parametrize("begin", ["exchange", "two renames", "nothing"])
 def test_runs_that_are_killed_at_every_step_leave_nothing_to_the_next(tmp_path: Path, begin: str) -> None:
-    """No clean run stands between the kills: each begins with what those before it have left."""
+    """No clean run comes between the kills: each begins with what the earlier ones have left."""
     if begin != "nothing":
         put(tmp_path / "out", "first")
-    way = "two renames" if begin == "two renames" else "exchange"
-    command = [sys.executable, "-c", textwrap.dedent(KILLER), str(tmp_path), way]
+    exchange = "two renames" if begin == "two renames" else "exchange"
+    command = [sys.executable, "-c", textwrap.dedent(KILLER), str(tmp_path), exchange]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     assert counts["kills"] > 12
     assert counts["most"] >= 1
-    assert beside(tmp_path / "out") == ["out"]
+    assert names_beside(tmp_path / "out") == ["out"]
     check(tmp_path / "out")

@@ -81,24 +81,29 @@ def parts(whole: EvidenceSet) -> dict[str, Part]:
 
 
 def facts(summary: Any) -> dict[str, Any]:  # noqa: ANN401 - of a part, or of an audit
-    """Return what is counted, but for waivers and people that nothing here fits: those are in no part."""
-    found: dict[str, Any] = json.loads(json.dumps(summary.facts))
-    found["waivers"] = [row for row in found["waivers"] if row["failing"] or row["not_checked"]]
-    found["issues"] = {
-        code: n for code, n in found["issues"].items() if not re.match("waiver|leaver|account_unl", code)
+    """Return the counts, without waivers and people that match nothing here: no part has them."""
+    counts: dict[str, Any] = json.loads(json.dumps(summary.facts))
+    counts["waivers"] = [row for row in counts["waivers"] if row["failing"] or row["not_checked"]]
+    counts["issues"] = {
+        code: n for code, n in counts["issues"].items() if not re.match("waiver|leaver|account_unl", code)
     }
-    found.pop("leavers")
-    found["policy"] = None
-    return found
+    counts.pop("leavers")
+    counts["policy"] = None
+    return counts
 
 
 @pytest.mark.parametrize("owner", ["Team A", "=ops", "team-a"])
 def test_a_part_counts_what_an_audit_of_its_accounts_counts(folder: Path, parts: dict[str, Part], owner: str) -> None:
-    own = [account for account, its in OWNERS.items() if its == owner]
+    own = [account for account, account_owner in OWNERS.items() if account_owner == owner]
     part = parts[owner]
     assert part.accounts == set(own)
-    write(folder / f"{owner}.csv", "account,name,owner\n" + "".join(f"{one},name-{one},{owner}\n" for one in own))
-    reports = sorted(str(path.relative_to(folder)) for one in own for path in folder.glob(f"reports/*/{one}.csv"))
+    write(
+        folder / f"{owner}.csv",
+        "account,name,owner\n" + "".join(f"{account},name-{account},{owner}\n" for account in own),
+    )
+    reports = sorted(
+        str(path.relative_to(folder)) for account in own for path in folder.glob(f"reports/*/{account}.csv")
+    )
     if owner == "team-a":
         reports.append("reports/2026-10-31/broken.csv")
     if not reports:
@@ -108,8 +113,8 @@ def test_a_part_counts_what_an_audit_of_its_accounts_counts(folder: Path, parts:
     alone = audit(folder, reports, f"{owner}.csv", f"alone {owner}", "--format", "parquet")
     assert facts(part.summary) == facts(alone.summary)
     for table in ("findings", "credentials", "users"):
-        there = [row for batch in alone.batches(table) for row in batch.to_pylist()]
-        assert [row for batch in part.batches(table) for row in batch.to_pylist()] == there
+        rows = [row for batch in alone.batches(table) for row in batch.to_pylist()]
+        assert [row for batch in part.batches(table) for row in batch.to_pylist()] == rows
 
 
 def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dict[str, Part]) -> None:
@@ -117,7 +122,7 @@ def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dic
     assert sorted(path.stem for path in (folder / "out/owners").iterdir()) == sorted(names.values())
     for owner, name in names.items():
         with zipfile.ZipFile(folder / f"out/owners/{name}.xlsx") as archive:
-            texts = b"\n".join(archive.read(one) for one in archive.namelist()).decode()
+            texts = b"\n".join(archive.read(member) for member in archive.namelist()).decode()
         for account in (*OWNERS, "222222222222"):
             assert (account in texts) == (OWNERS.get(account) == owner), (owner, account)
         book = openpyxl.load_workbook(folder / f"out/owners/{name}.xlsx", data_only=True)
@@ -125,18 +130,18 @@ def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dic
 
 
 def test_the_exceptions_of_owners_are_those_of_the_whole(folder: Path, parts: dict[str, Part]) -> None:
-    def noted(path: Path) -> set[tuple[object, ...]]:
+    def noted_rows(path: Path) -> set[tuple[object, ...]]:
         sheet = openpyxl.load_workbook(path)[SHEET]
         return {row[:4] for row in sheet.iter_rows(min_row=5, values_only=True) if row[3]}
 
-    every = noted(folder / "out/workbook.xlsx")
-    each = [noted(folder / f"out/owners/{name}.xlsx") for name in file_names(list(parts))]
+    every = noted_rows(folder / "out/workbook.xlsx")
+    each = [noted_rows(folder / f"out/owners/{name}.xlsx") for name in file_names(list(parts))]
     assert set().union(*each) == {row for row in every if not str(row[0]).startswith("222222222222")}
     assert sum(map(len, each)) == len(set().union(*each))
 
 
 @pytest.mark.usefixtures("whole")
-def test_render_makes_them_too_and_without_owners_that_is_an_error(folder: Path) -> None:
+def test_render_writes_owner_workbooks_and_fails_without_owners(folder: Path) -> None:
     done = run("render", "out", "--format", "excel", "--by", "owner", "-o", "again", cwd=folder)
     assert done.returncode == 0, done.stderr
     for path in (folder / "out/owners").iterdir():

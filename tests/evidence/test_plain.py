@@ -24,7 +24,7 @@ def test_times_of_a_column_are_written_as_each_by_itself(times: list[datetime | 
     assert plain_rows(frame) == [{"at": iso(at), "number": number} for number, at in enumerate(times)]
 
 
-def test_what_is_missing_is_none() -> None:
+def test_missing_values_are_none() -> None:
     frame = pd.DataFrame({"text": pd.Series(["a", None], dtype="str"), "few": pd.Categorical([None, "b"])})
     assert plain_rows(frame) == [{"text": "a", "few": None}, {"text": None, "few": "b"}]
 

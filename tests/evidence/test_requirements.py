@@ -44,17 +44,17 @@ expires = 2030-12-31
 """
 
 
-def told(found: Audit) -> list[dict[str, Any]]:
-    table = requirements_table(found.requirements, found.accounts)
+def table_rows(audited: Audit) -> list[dict[str, Any]]:
+    table = requirements_table(audited.requirements, audited.accounts)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 
-def counted_again(found: Audit, checklist: Checklist) -> list[dict[str, Any]]:
-    """Return the same rows from findings alone: which are of a requirement is asked of the framework and its limits."""
+def counted_again(audited: Audit, checklist: Checklist) -> list[dict[str, Any]]:
+    """Count the same rows from findings alone; the framework and its limits give the checks of a requirement."""
     framework = checklist.benchmark
     assert framework is not None
-    findings = found.findings.astype({"account_id": "object"}).to_dict("records")
+    findings = audited.findings.astype({"account_id": "object"}).to_dict("records")
     by_check: dict[tuple[int, str], list[Any]] = defaultdict(list)
     for row in findings:
         account = row["account_id"] if isinstance(row["account_id"], str) else "unknown"
@@ -70,14 +70,14 @@ def counted_again(found: Audit, checklist: Checklist) -> list[dict[str, Any]]:
         if not checks and not is_switched_off:
             continue
         ids = list(dict.fromkeys(checklist.checks[number].control.id for number in checks))
-        for account in found.accounts:
-            of = [row for number in checks for row in by_check[number, account]]
-            statuses = [row["status"] for row in of]
-            is_manual = [row["status"] == "not_checked" and row["reason"] == "manual" for row in of]
+        for account in audited.accounts:
+            rows_of_account = [row for number in checks for row in by_check[number, account]]
+            statuses = [row["status"] for row in rows_of_account]
+            is_manual = [row["status"] == "not_checked" and row["reason"] == "manual" for row in rows_of_account]
             if "fail" in statuses:
                 status = "fail"
             elif any(s == "not_checked" and not m for s, m in zip(statuses, is_manual, strict=True)) or (
-                (of or not checks) and not set(ids).issuperset(requirement.controls)
+                (rows_of_account or not checks) and not set(ids).issuperset(requirement.controls)
             ):
                 status = "not_checked"
             elif any(is_manual):
@@ -99,7 +99,7 @@ def counted_again(found: Audit, checklist: Checklist) -> list[dict[str, Any]]:
                     "fails": statuses.count("fail"),
                     "not_checked": statuses.count("not_checked"),
                     "passes": statuses.count("pass"),
-                    "waived": sum(isinstance(row["waiver"], str) for row in of),
+                    "waived": sum(isinstance(row["waiver"], str) for row in rows_of_account),
                     "subjects": len([s for s in statuses if s != "not_applicable"]),
                 }
             )
@@ -117,15 +117,15 @@ PLANS = st.sampled_from(list(FRAMEWORKS)).flatmap(
 
 @given(reports(), as_ofs(), PLANS)
 def test_the_table_is_what_the_findings_say(report: Report, as_of: datetime, checklist: Checklist) -> None:
-    found = run_plan(report.to_csv(), checklist, as_of)
-    assert told(found) == counted_again(found, checklist)
+    audited = run_plan(report.to_csv(), checklist, as_of)
+    assert table_rows(audited) == counted_again(audited, checklist)
 
 
-def test_nothing_is_said_by_requirement_without_a_benchmark(tmp_path: Path) -> None:
+def test_without_a_benchmark_nothing_is_shown_by_requirement(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), user("a")))
-    found = audit([str(tmp_path / "in")], Settings(make_checklist()))
-    assert found.requirements == []
-    assert "by_requirement" not in found.facts
+    audited = audit([str(tmp_path / "in")], Settings(make_checklist()))
+    assert audited.requirements == []
+    assert "by_requirement" not in audited.facts
     done = run("audit", tmp_path / "in", "-o", tmp_path / "out", "--format", "parquet")
     assert "By requirement" not in done.stdout
     assert not (tmp_path / "out/requirements.parquet").exists()
@@ -134,8 +134,8 @@ def test_nothing_is_said_by_requirement_without_a_benchmark(tmp_path: Path) -> N
 @pytest.mark.parametrize("benchmark", ["soc2", "security-hub", "iso-27001-2022", None])
 def test_findings_list_every_number_that_their_control_answers(tmp_path: Path, benchmark: str | None) -> None:
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), user("a", **password(), **key(1))))
-    chosen = ["--benchmark", benchmark] if benchmark else []
-    run("audit", tmp_path / "in", "-o", tmp_path / "out", "--format", "parquet", "--as-of", "2026-11-01", *chosen)
+    options = ["--benchmark", benchmark] if benchmark else []
+    run("audit", tmp_path / "in", "-o", tmp_path / "out", "--format", "parquet", "--as-of", "2026-11-01", *options)
     framework = FRAMEWORKS[benchmark or "cis-7.0"]
     findings = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
     assert findings
@@ -143,9 +143,10 @@ def test_findings_list_every_number_that_their_control_answers(tmp_path: Path, b
         numbers = list(row["requirements"] or ())
         assert row["requirement"] == (numbers[0] if numbers else None)
         assert numbers == [
-            one.number
-            for one in framework.requirements
-            if row["control"] in one.controls and row["limit_days"] == _limit(one, BY_ID[row["control"]])
+            requirement.number
+            for requirement in framework.requirements
+            if row["control"] in requirement.controls
+            and row["limit_days"] == _limit(requirement, BY_ID[row["control"]])
         ]
 
 
@@ -155,10 +156,10 @@ def _limit(requirement: Requirement, control: Control) -> object:
     return None if name is None else requirement.parameters.get(name, control.parameters[name].default)
 
 
-def test_a_report_decides_a_part_at_best_partly(tmp_path: Path) -> None:
+def test_a_requirement_that_a_report_decides_partly_passes_partly_at_best(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(password_enabled="false"), user("a")))
-    found = audit([str(tmp_path / "in")], Settings(make_checklist(benchmark="cis-7.0")))
-    assert {row["requirement"]: row["status"] for row in told(found)} == {
+    audited = audit([str(tmp_path / "in")], Settings(make_checklist(benchmark="cis-7.0")))
+    assert {row["requirement"]: row["status"] for row in table_rows(audited)} == {
         "2.1.1": "pass_partly",
         "2.4": "pass",
         "2.5": "pass",
@@ -171,11 +172,11 @@ def test_a_report_decides_a_part_at_best_partly(tmp_path: Path) -> None:
     }
 
 
-def test_a_requirement_of_which_a_control_is_not_judged_does_not_pass(tmp_path: Path) -> None:
+def test_a_requirement_with_a_control_that_is_not_judged_does_not_pass(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(mfa_active="true"), user("a", mfa_active="true")))
-    some = make_checklist(benchmark="pci-dss-4.0.1", controls=["mfa-every-user"])
-    found = audit([str(tmp_path / "in")], Settings(some))
-    assert [(row["requirement"], row["status"], row["controls"]) for row in told(found)] == [
+    checklist = make_checklist(benchmark="pci-dss-4.0.1", controls=["mfa-every-user"])
+    audited = audit([str(tmp_path / "in")], Settings(checklist))
+    assert [(row["requirement"], row["status"], row["controls"]) for row in table_rows(audited)] == [
         ("8.4.2", "not_checked", ["mfa-every-user"])
     ]
 
@@ -188,19 +189,21 @@ def test_command_json_and_table_say_the_same(tmp_path: Path, accounts: int) -> N
         rows = [root(account), user("ann", account=account, **(idle if number == 0 else key(active="false")))]
         write(tmp_path / f"in/2026-10-31_{account}.csv", csv_of(*rows))
     arguments = ("audit", tmp_path / "in", "--benchmark", "cis-7.0", "-o", tmp_path / "out", "--format", "parquet")
-    told_in_words = run(*arguments).stdout
+    screen = run(*arguments).stdout
     rows = parquet.read_table(tmp_path / "out/requirements.parquet").to_pylist()
     assert len(rows) == 9 * accounts
     facts = json.loads(run(*arguments, "--json").stdout)["by_requirement"]
-    assert [one["requirement"] for one in facts] == [one.number for one in FRAMEWORKS["cis-7.0"].requirements]
-    for one in facts:
-        mine = [row["status"] for row in rows if row["requirement"] == one["requirement"]]
-        assert one["accounts"] == {status: mine.count(status) for status in one["accounts"]}
+    assert [requirement["requirement"] for requirement in facts] == [
+        requirement.number for requirement in FRAMEWORKS["cis-7.0"].requirements
+    ]
+    for requirement in facts:
+        statuses = [row["status"] for row in rows if row["requirement"] == requirement["requirement"]]
+        assert requirement["accounts"] == {status: statuses.count(status) for status in requirement["accounts"]}
     if accounts == 1:
-        assert "  2.11   Credentials that are idle too long are disabled: fails\n" in told_in_words
+        assert "  2.11   Credentials that are idle too long are disabled: fails\n" in screen
     else:
         assert (
             "  2.11   Credentials that are idle too long are disabled: fails in 1 account, does not apply in 1\n"
-            in (told_in_words)
+            in (screen)
         )
-    assert "Pass wherever they apply, as far as a report shows: 2.4, 2.7" in told_in_words
+    assert "Pass wherever they apply, as far as a report shows: 2.4, 2.7" in screen

@@ -32,13 +32,13 @@ documents = st.dictionaries(st.sampled_from(["program", "schema_version", "diges
 @given(documents)
 def test_a_sealed_document_comes_back_with_the_digest_of_its_own_bytes(document: dict[str, Any]) -> None:
     data = seal(document)
-    found = unseal(data)
-    assert found == {**document, "digest": found["digest"]}
-    assert data.count(found["digest"].encode()) == 1
-    blank = data.replace(found["digest"].encode(), b"0" * 64)
-    assert hashlib.sha256(blank).hexdigest() == found["digest"]
-    assert seal(found) == data
-    names = list(found)
+    unsealed = unseal(data)
+    assert unsealed == {**document, "digest": unsealed["digest"]}
+    assert data.count(unsealed["digest"].encode()) == 1
+    blank = data.replace(unsealed["digest"].encode(), b"0" * 64)
+    assert hashlib.sha256(blank).hexdigest() == unsealed["digest"]
+    assert seal(unsealed) == data
+    names = list(unsealed)
     assert names.index("digest") == (names.index("schema_version") + 1 if "schema_version" in names else 0)
 
 
@@ -62,8 +62,8 @@ def test_the_form_of_a_sealed_document() -> None:
 @given(st.data())
 def test_every_changed_byte_is_found(data: st.DataObject) -> None:
     sealed = bytearray(seal({**MANIFEST, "digests": {"digest": DIGEST}}))
-    place = data.draw(st.integers(0, len(sealed) - 1))
-    sealed[place] ^= data.draw(st.integers(1, 255))
+    position = data.draw(st.integers(0, len(sealed) - 1))
+    sealed[position] ^= data.draw(st.integers(1, 255))
     with pytest.raises(ValueError, match="was changed since"):
         unseal(bytes(sealed))
 
@@ -71,7 +71,7 @@ def test_every_changed_byte_is_found(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "change", [lambda d: d + b"\n", lambda d: d[:-1], lambda d: d.replace(b"\n", b"\r\n"), lambda d: d + d]
 )
-def test_what_is_added_or_cut_is_found(change: Callable[[bytes], bytes]) -> None:
+def test_added_and_cut_bytes_are_found(change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(ValueError, match="was changed since"):
         unseal(change(seal(MANIFEST)))
 
@@ -89,7 +89,9 @@ def test_the_manifest_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [None, b"", b"{}", b"[1]", b"\xff\xfe", {**MANIFEST, "program": "other"}])
-def test_what_is_no_manifest_of_ours_is_said_to_be_none(tmp_path: Path, data: bytes | dict[str, Any] | None) -> None:
+def test_a_file_that_is_no_manifest_of_credreport_is_refused(
+    tmp_path: Path, data: bytes | dict[str, Any] | None
+) -> None:
     if data is not None:
         put(tmp_path, data)
     with pytest.raises(InputError, match=r"(?m)^no evidence set: .* has no manifest\.json of credreport$") as caught:
@@ -98,7 +100,7 @@ def test_what_is_no_manifest_of_ours_is_said_to_be_none(tmp_path: Path, data: by
     assert not isinstance(caught.value, DamagedSealError)
 
 
-def test_other_versions_are_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_other_schema_versions_are_refused_with_a_remedy(tmp_path: Path) -> None:
     old = {**MANIFEST, "schema_version": 1}
     put(tmp_path, json.dumps(old, indent=2).encode())
     with pytest.raises(InputError, match=r"has schema version 1, this credreport reads version 3") as caught:
@@ -148,7 +150,7 @@ def test_a_manifest_without_sound_names_and_digests_is_damaged(tmp_path: Path, c
         read_manifest(put(tmp_path, {**MANIFEST, **change}))
 
 
-def test_damage_names_the_file_and_passes_between_processes(tmp_path: Path) -> None:
+def test_a_damage_error_names_the_file_and_passes_between_processes(tmp_path: Path) -> None:
     put(tmp_path, seal(MANIFEST)[:-9])
     with pytest.raises(DamagedSealError, match=r"manifest\.json in .* was changed since") as caught:
         read_manifest(tmp_path)

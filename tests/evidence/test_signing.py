@@ -1,4 +1,4 @@
-"""Signatures and records of runs: what changes them, or what they sign, is found."""
+"""Signatures and records of runs: a change of them, or of a signed file, is found."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ def verified(folder: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_what_is_signed_and_recorded_holds(folder: Path) -> None:
+def test_a_signed_and_recorded_set_holds(folder: Path) -> None:
     out = audited(folder, "--sign", "key", "--record-run", "Internal Audit")
     assert {path.name for path in out.glob("*.sig")} == {f"{name}.sig" for name in SIGNED}
-    code, said = verified(folder, "--allowed-signers", "signers")
-    assert code == 0, said
+    code, output = verified(folder, "--allowed-signers", "signers")
+    assert code == 0, output
     for name in SIGNED:
-        assert f"signed by auditor@example.org: {name}" in said
-    assert "made by Internal Audit on " in said
-    code, said = verified(folder)
-    assert (code, "signatures were not checked" in said) == (0, True)
+        assert f"signed by auditor@example.org: {name}" in output
+    assert "made by Internal Audit on " in output
+    code, output = verified(folder)
+    assert (code, "signatures were not checked" in output) == (0, True)
     facts = json.loads(run("verify", "out", "--allowed-signers", "signers", "--json", cwd=folder).stdout)
     assert facts["signed_by"] == dict.fromkeys(SIGNED, "auditor@example.org")
     assert facts["run"]["name"] == "Internal Audit"
     assert facts["run"]["started"] <= facts["run"]["ended"]
 
 
-def test_what_openssh_itself_says_of_the_signatures(folder: Path) -> None:
+def test_openssh_itself_accepts_the_signatures(folder: Path) -> None:
     """Another program checks them: there is nothing of our own in their form."""
     out = audited(folder, "--sign", "key")
     for name in SIGNED[:2]:
@@ -90,30 +90,33 @@ def test_a_change_is_found_even_with_a_new_digest(folder: Path, name: str) -> No
     out = audited(folder, "--sign", "key", "--record-run", "Internal Audit")
     document = unseal((out / name).read_bytes())
     (out / name).write_bytes(seal({**document, "added": 1}))
-    code, said = verified(folder, "--allowed-signers", "signers")
+    code, output = verified(folder, "--allowed-signers", "signers")
     assert code == 1
-    assert f"changed: {name} (signature): the signature is not valid" in said
+    assert f"changed: {name} (signature): the signature is not valid" in output
 
 
 @pytest.mark.parametrize("name", SIGNED)
 def test_a_signature_that_is_missing_or_of_another_key_is_found(folder: Path, name: str) -> None:
     out = audited(folder, "--sign", "key", "--record-run", "Internal Audit")
     (out / f"{name}.sig").unlink()
-    code, said = verified(folder, "--allowed-signers", "signers")
-    assert (code, f"missing: {name} (signature): is not signed" in said) == (1, True)
+    code, output = verified(folder, "--allowed-signers", "signers")
+    assert (code, f"missing: {name} (signature): is not signed" in output) == (1, True)
     subprocess.run(
         ["ssh-keygen", "-q", "-Y", "sign", "-f", folder / "other", "-n", "credreport", out / name], check=True
     )
-    code, said = verified(folder, "--allowed-signers", "signers")
-    assert (code, f"changed: {name} (signature): its signer is not in the list of allowed signers" in said) == (1, True)
+    code, output = verified(folder, "--allowed-signers", "signers")
+    assert (code, f"changed: {name} (signature): its signer is not in the list of allowed signers" in output) == (
+        1,
+        True,
+    )
 
 
 def test_a_signature_for_another_purpose_does_not_count(folder: Path) -> None:
     out = audited(folder, "--sign", "key")
     (out / "manifest.json.sig").unlink()
     sign(out / "manifest.json", folder / "key", "file")
-    code, said = verified(folder, "--allowed-signers", "signers")
-    assert (code, "changed: manifest.json (signature)" in said) == (1, True)
+    code, output = verified(folder, "--allowed-signers", "signers")
+    assert (code, "changed: manifest.json (signature)" in output) == (1, True)
 
 
 def test_a_record_of_another_run_is_found(folder: Path) -> None:
@@ -128,11 +131,11 @@ def test_a_record_of_another_run_is_found(folder: Path) -> None:
 def test_a_new_rendering_has_to_be_signed_anew(folder: Path) -> None:
     audited(folder, "--sign", "key", "--record-run", "Internal Audit")
     run("render", "out", "--format", "ics", cwd=folder)
-    code, said = verified(folder, "--allowed-signers", "signers")
-    assert (code, "missing: rendered.json (signature): is not signed" in said) == (1, True)
+    code, output = verified(folder, "--allowed-signers", "signers")
+    assert (code, "missing: rendered.json (signature): is not signed" in output) == (1, True)
     run("render", "out", "--format", "ics", "--sign", "key", cwd=folder)
-    code, said = verified(folder, "--allowed-signers", "signers")
-    assert (code, "signed by auditor@example.org: run.json" in said) == (0, True)
+    code, output = verified(folder, "--allowed-signers", "signers")
+    assert (code, "signed by auditor@example.org: run.json" in output) == (0, True)
 
 
 def test_the_next_run_replaces_a_signed_set(folder: Path) -> None:
@@ -149,7 +152,7 @@ def test_the_next_run_replaces_a_signed_set(folder: Path) -> None:
         (["--record-run", " "], "--record-run: an empty name"),
     ],
 )
-def test_what_cannot_be_signed_or_recorded_is_refused_before_the_run(
+def test_a_run_that_cannot_be_signed_or_recorded_is_refused_before_it_begins(
     folder: Path, options: list[str], why: str
 ) -> None:
     done = run("audit", "r", "-o", "out", *options, cwd=folder)
@@ -167,6 +170,6 @@ def test_without_ssh_keygen_the_error_says_what_is_needed(folder: Path, monkeypa
 def test_the_api_signs_as_the_command_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     with analyzer.audit("r") as evidence:
-        left = evidence.write("out", formats="parquet,html", sign="key", record_run="Internal Audit")
-    assert {f"{name}.sig" for name in SIGNED} < set(left.files)
+        written = evidence.write("out", formats="parquet,html", sign="key", record_run="Internal Audit")
+    assert {f"{name}.sig" for name in SIGNED} < set(written.files)
     assert verified(folder, "--allowed-signers", "signers")[0] == 0

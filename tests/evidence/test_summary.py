@@ -1,4 +1,4 @@
-"""Laws of what outputs show: it survives writing and reading, settings do so too, and tallies count as Python does."""
+"""Laws of summaries: they survive writing and reading, as settings do, and tallies count as Python does."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def policy() -> Policy:
     return parse_policy("policy.toml", POLICY.encode())
 
 
-def shown(summary: Summary) -> dict[str, Any]:
+def shown_facts(summary: Summary) -> dict[str, Any]:
     """Return all that outputs show of an audit, as plain data."""
     rows = {
         name: getattr(summary, name).astype("object").where(getattr(summary, name).notna(), None).to_dict("records")
@@ -103,13 +103,16 @@ def shown(summary: Summary) -> dict[str, Any]:
     return {**rows, **crossed, **numbers, **tables, "covered": covered, "settings": summary.settings}
 
 
-def written_and_opened(found: Audit, folder: Path) -> EvidenceSet:
+def written_and_opened(audit_result: Audit, folder: Path) -> EvidenceSet:
     """Write the evidence set of an audit into `folder` and open it."""
     columns = ["source", "line", "column", "value", "code", "message"]
-    issues = found.issues[columns].astype("object")
+    issues = audit_result.issues[columns].astype("object")
     rows = [tuple(row) for row in issues.where(issues.notna(), None).itertuples(index=False)]
-    outputs = put_tables(str(folder), {"tallies": found.tallies})
-    storage.put(str(folder), MANIFEST, seal(manifest("audit", audit_facts(found, rows), outputs)))
+    tables = {"tallies": audit_result.tallies}
+    if audit_result.trend is not None:
+        tables["trend"] = audit_result.trend
+    outputs = put_tables(str(folder), tables)
+    storage.put(str(folder), MANIFEST, seal(manifest("audit", audit_facts(audit_result, rows), outputs)))
     return EvidenceSet.of(str(folder), read_manifest(folder))
 
 
@@ -146,16 +149,16 @@ def test_a_summary_survives_writing_and_reading(
 ) -> None:
     settings = Settings(CHECKLISTS[checklist](), None if own_capture else AS_OF, every_snapshot=every)
     with tempfile.TemporaryDirectory() as folder:
-        found = audited(folder, files, settings)
+        audit_result = audited(folder, files, settings)
         (Path(folder) / "set").mkdir()
-        again = written_and_opened(found, Path(folder) / "set").summary
-        assert again.tallies.equals(found.tallies)
-        assert shown(again) == shown(found)
-        assert json.dumps(again.facts) == json.dumps(found.facts)
-        left = pipeline.audit([f"{folder}/in"], settings, f"{folder}/out", formats=["parquet"])
+        again = written_and_opened(audit_result, Path(folder) / "set").summary
+        assert again.tallies.equals(audit_result.tallies)
+        assert shown_facts(again) == shown_facts(audit_result)
+        assert json.dumps(again.facts) == json.dumps(audit_result.facts)
+        written = pipeline.audit([f"{folder}/in"], settings, f"{folder}/out", formats=["parquet"])
         opened = EvidenceSet.of(f"{folder}/out", read_manifest(Path(folder) / "out"))
-        assert shown(left.summary) == shown(opened.summary) == shown(found)
-        assert json.loads(json.dumps(found.facts)) == opened.manifest["counts"]
+        assert shown_facts(written.summary) == shown_facts(opened.summary) == shown_facts(audit_result)
+        assert json.loads(json.dumps(audit_result.facts)) == opened.manifest["counts"]
         assert opened.settings == settings
 
 
@@ -183,22 +186,22 @@ INSTANTS: Final = {
 @pytest.mark.parametrize("benchmark", [None, *FRAMEWORKS])
 def test_settings_survive_the_manifest(tmp_path: Path, benchmark: str | None, text: str) -> None:
     data = POLICIES[text]
-    known = None
+    policy_read = None
     if data is not None:
         (tmp_path / "politique é.toml").write_bytes(data)
-        known = read_policy(tmp_path / "politique é.toml")
+        policy_read = read_policy(tmp_path / "politique é.toml")
     for instant, (every, account, idle) in product(INSTANTS, ((False, None, None), (True, "123456789012", 30))):
         # Not every benchmark asks for a control that has the option's limit.
         has_limit = benchmark is None or FRAMEWORKS[benchmark].numbers_of("unused-credentials") != []
-        checklist = make_checklist(benchmark=benchmark, policy=known, max_idle_days=idle if has_limit else None)
+        checklist = make_checklist(benchmark=benchmark, policy=policy_read, max_idle_days=idle if has_limit else None)
         settings = Settings(checklist, INSTANTS[instant], every, account)
         again = Settings.of_facts(json.loads(json.dumps(settings.facts)))
         assert again == settings
         assert json.dumps(again.facts) == json.dumps(settings.facts)
         assert again.checklist.changes == settings.checklist.changes
-        assert [one.title for one in again.checklist.checks] == [one.title for one in settings.checklist.checks]
+        assert [check.title for check in again.checklist.checks] == [check.title for check in settings.checklist.checks]
         assert again.checklist.waivers == settings.checklist.waivers
-        assert again.checklist.policy == known
+        assert again.checklist.policy == policy_read
 
 
 @pytest.mark.parametrize("controls", [["root-mfa"], ["unused-credentials", "console-mfa"]])
@@ -206,7 +209,9 @@ def test_chosen_controls_survive_the_manifest(controls: list[str]) -> None:
     settings = Settings(make_checklist(controls=controls, policy=policy()))
     again = Settings.of_facts(json.loads(json.dumps(settings.facts)))
     assert again == settings
-    assert [one.control.id for one in again.checklist.checks] == [one.control.id for one in settings.checklist.checks]
+    assert [check.control.id for check in again.checklist.checks] == [
+        check.control.id for check in settings.checklist.checks
+    ]
 
 
 # --- tallies against plain counting -----------------------------------------------------------------------------------
@@ -218,54 +223,54 @@ KEYS: Final = (
 Counts = Counter[tuple[Any, ...]]
 
 
-def keyed(tally: Tally, **keys: object) -> tuple[Any, ...]:
+def tally_key(tally: Tally, **keys: object) -> tuple[Any, ...]:
     return tuple({**keys, "tally": tally.value}.get(name) for name in KEYS)
 
 
-def rows_of(found: Audit, table: str) -> list[dict[str, Any]]:
-    return [row for batch in found.tables.batches(table) for row in batch.to_pylist()]
+def rows_of(audit_result: Audit, table: str) -> list[dict[str, Any]]:
+    return [row for batch in audit_result.tables.batches(table) for row in batch.to_pylist()]
 
 
-def counted_by_hand(found: Audit) -> Counts:
+def counted_by_hand(audit_result: Audit) -> Counts:
     """Count the tables of an audit a row at a time."""
     counts: Counts = Counter()
-    unused = found.checklist.unused
-    for row in rows_of(found, "findings"):
+    unused = audit_result.checklist.unused
+    for row in rows_of(audit_result, "findings"):
         columns = ("control", "requirement", "account_id", "status", "reason", "waiver")
-        counts[keyed(Tally.FINDINGS, **{name: row[name] for name in columns})] += 1
+        counts[tally_key(Tally.FINDINGS, **{name: row[name] for name in columns})] += 1
         if unused and (row["control"], row["requirement"]) == (unused.control.id, unused.requirement):
             kind = "password" if row["credential"] == "password" else "access_key"
             days = row["idle_days"] if row["reason"] in EXACT else None
             reason = row["reason"] if row["reason"] == "order_unknown" else None
-            counts[keyed(Tally.IDLE, kind=kind, status=row["status"], idle_days=days, reason=reason)] += 1
+            counts[tally_key(Tally.IDLE, kind=kind, status=row["status"], idle_days=days, reason=reason)] += 1
         if row["fails_at"] is not None:
-            left = math.ceil((row["fails_at"] - row["as_of"]) / timedelta(days=1))
-            counts[keyed(Tally.DUE, control=row["control"], requirement=row["requirement"], due_days=left)] += 1
-    for row in rows_of(found, "credentials"):
+            due_days = math.ceil((row["fails_at"] - row["as_of"]) / timedelta(days=1))
+            counts[tally_key(Tally.DUE, control=row["control"], requirement=row["requirement"], due_days=due_days)] += 1
+    for row in rows_of(audit_result, "credentials"):
         if row["outcome"] is not None:
-            counts[keyed(Tally.CREDENTIALS, kind=row["kind"], status=row["outcome"])] += 1
-    for row in rows_of(found, "users"):
+            counts[tally_key(Tally.CREDENTIALS, kind=row["kind"], status=row["outcome"])] += 1
+    for row in rows_of(audit_result, "users"):
         kind = "root" if row["is_root"] else "user"
-        counts[keyed(Tally.USERS, account_id=row["account_id"], kind=kind)] += 1
-    for row in rows_of(found, "issues"):
-        counts[keyed(Tally.ISSUES, reason=row["code"])] += 1
-    return counts + waivers_by_hand(found) + open_by_hand(found)
+        counts[tally_key(Tally.USERS, account_id=row["account_id"], kind=kind)] += 1
+    for row in rows_of(audit_result, "issues"):
+        counts[tally_key(Tally.ISSUES, reason=row["code"])] += 1
+    return counts + waivers_by_hand(audit_result) + open_by_hand(audit_result)
 
 
-def keys_by_hand(found: Audit) -> Counter[tuple[int, int, bool]]:
+def keys_by_hand(audit_result: Audit) -> Counter[tuple[int, int, bool]]:
     """Count access keys that pass or fail by age and idle time, and whether they were never used."""
     return Counter(
         (row["age_days"], row["idle_days"], row["last_used_state"] != "value")
-        for row in rows_of(found, "credentials")
+        for row in rows_of(audit_result, "credentials")
         if row["kind"] == "access_key" and row["outcome"] in {"pass", "fail"}
         if row["age_days"] is not None and row["idle_days"] is not None
     )
 
 
-def open_by_hand(found: Audit) -> Counts:
+def open_by_hand(audit_result: Audit) -> Counts:
     """Count users, roots and accounts (by report) with something open."""
     subjects: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in rows_of(found, "findings"):
+    for row in rows_of(audit_result, "findings"):
         if row["status"] in {"fail", "not_checked"} and row["waiver"] is None and row["reason"] != "manual":
             subjects.setdefault((row["account_id"], row["source"], row["line"]), []).append(row)
     counts: Counts = Counter()
@@ -275,97 +280,105 @@ def open_by_hand(found: Audit) -> Counts:
         kind = "account" if line is None else "root" if is_root else "user"
         status = "fail" if any(row["status"] == "fail" for row in rows) else "not_checked"
         severity = min((Severity(row["severity"]) for row in rows), key=severities.index)
-        counts[keyed(Tally.OPEN, account_id=account, kind=kind, status=status, severity=severity.value)] += 1
+        counts[tally_key(Tally.OPEN, account_id=account, kind=kind, status=status, severity=severity.value)] += 1
     return counts
 
 
 def matched_by(waiver: Waiver, finding: dict[str, Any]) -> bool:
-    named = (("account_id", waiver.account), ("credential", waiver.credential), ("control", waiver.control))
-    if any(wanted not in {None, finding[name]} for name, wanted in named):
+    conditions = (("account_id", waiver.account), ("credential", waiver.credential), ("control", waiver.control))
+    if any(expected not in {None, finding[name]} for name, expected in conditions):
         return False
     return waiver.user is None or fnmatchcase((finding["user"] or "").lower(), waiver.user)
 
 
-def waivers_by_hand(found: Audit) -> Counts:
-    """Count what waivers cover, and what they match and nothing covers."""
+def waivers_by_hand(audit_result: Audit) -> Counts:
+    """Count findings that waivers cover, and findings that they match but do not cover."""
     counts: Counts = Counter()
-    for row in rows_of(found, "findings"):
+    for row in rows_of(audit_result, "findings"):
         if row["status"] not in {"fail", "not_checked"}:
             assert row["waiver"] is None
             continue
-        matching = [one for one in found.checklist.waivers if matched_by(one, row)]
-        covering = next((one.id for one in matching if row["as_of"] <= one.end), None)
+        matching = [waiver for waiver in audit_result.checklist.waivers if matched_by(waiver, row)]
+        covering = next((waiver.id for waiver in matching if row["as_of"] <= waiver.end), None)
         assert row["waiver"] == covering
-        for one in matching:
+        for waiver in matching:
             if covering is None:
-                counts[keyed(Tally.WAIVERS, waiver=one.id)] += 1
+                counts[tally_key(Tally.WAIVERS, waiver=waiver.id)] += 1
         if covering is not None:
-            counts[keyed(Tally.WAIVERS, waiver=covering, status=row["status"])] += 1
+            counts[tally_key(Tally.WAIVERS, waiver=covering, status=row["status"])] += 1
     return counts
 
 
 @given(fleets(), st.sampled_from(list(CHECKLISTS)), st.booleans())
-def test_tallies_are_what_python_counts(files: dict[str, str], checklist: str, own_capture: bool) -> None:
+def test_tallies_are_the_counts_that_python_counts(files: dict[str, str], checklist: str, own_capture: bool) -> None:
     settings = Settings(CHECKLISTS[checklist](), None if own_capture else AS_OF, every_snapshot=own_capture)
     with tempfile.TemporaryDirectory() as folder:
-        found = audited(folder, files, settings)
-    told = found.tallies.to_pylist()
-    counts = Counter({tuple(row[name] for name in KEYS): row["count"] for row in told})
-    assert len(counts) == len(told), "each key stands there once"
-    # A waiver that matches something is told of also where it covers nothing of a status.
-    assert +counts == counted_by_hand(found)
-    keys = {tuple(row[:3]): row[3] for row in found.keys[["age", "idle", "never", "count"]].to_numpy().tolist()}
-    assert keys == keys_by_hand(found)
+        audit_result = audited(folder, files, settings)
+    tallies = audit_result.tallies.to_pylist()
+    counts = Counter({tuple(row[name] for name in KEYS): row["count"] for row in tallies})
+    assert len(counts) == len(tallies), "each key stands there once"
+    # A waiver that matches something has a tally also where it covers nothing of a status.
+    assert +counts == counted_by_hand(audit_result)
+    keys = {tuple(row[:3]): row[3] for row in audit_result.keys[["age", "idle", "never", "count"]].to_numpy().tolist()}
+    assert keys == keys_by_hand(audit_result)
     latest: dict[tuple[Any, ...], Any] = {}
-    for row in rows_of(found, "findings"):
+    for row in rows_of(audit_result, "findings"):
         columns = ("control", "requirement", "account_id", "status", "reason", "waiver")
-        at = keyed(Tally.FINDINGS, **{name: row[name] for name in columns})
+        at = tally_key(Tally.FINDINGS, **{name: row[name] for name in columns})
         latest[at] = max(latest.get(at, row["as_of"]), row["as_of"])
-    assert {tuple(row[name] for name in KEYS): row["latest"] for row in told if row["tally"] == "findings"} == latest
+    assert {tuple(row[name] for name in KEYS): row["latest"] for row in tallies if row["tally"] == "findings"} == latest
 
 
 @given(fleets(), st.sampled_from(list(CHECKLISTS)))
-def test_what_is_shown_is_what_python_counts(files: dict[str, str], checklist: str) -> None:
+def test_shown_counts_are_those_that_python_counts(files: dict[str, str], checklist: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        found = audited(folder, files, Settings(CHECKLISTS[checklist](), AS_OF))
-    findings, checks = rows_of(found, "findings"), found.checklist.checks
-    for check, counts, place in zip(checks, found.by_control, range(len(checks)), strict=True):
-        mine = [
+        audit_result = audited(folder, files, Settings(CHECKLISTS[checklist](), AS_OF))
+    findings, checks = rows_of(audit_result, "findings"), audit_result.checklist.checks
+    for check, counts, position in zip(checks, audit_result.by_control, range(len(checks)), strict=True):
+        rows_of_check = [
             row for row in findings if (row["control"], row["requirement"]) == (check.control.id, check.requirement)
         ]
-        assert counts == by_hand(mine)
+        assert counts == by_hand(rows_of_check)
         for status in Status:
-            by_account = Counter(row["account_id"] or UNKNOWN_ACCOUNT for row in mine if row["status"] == status)
-            shown_counts = found.matrix[status].loc[place].to_dict()
+            by_account = Counter(
+                row["account_id"] or UNKNOWN_ACCOUNT for row in rows_of_check if row["status"] == status
+            )
+            shown_counts = audit_result.matrix[status].loc[position].to_dict()
             assert {account: count for account, count in shown_counts.items() if count} == by_account
-    users = rows_of(found, "users")
-    assert set(found.by_account.index) == set(found.accounts) == {row["account_id"] or UNKNOWN_ACCOUNT for row in users}
-    # What another check says already counts in no sum.
+    users = rows_of(audit_result, "users")
+    assert (
+        set(audit_result.by_account.index)
+        == set(audit_result.accounts)
+        == {row["account_id"] or UNKNOWN_ACCOUNT for row in users}
+    )
+    # A finding that repeats another check counts in no sum.
     ids = [check.control.id for check in checks]
     once = {
         (check.control.id, check.requirement)
-        for place, check in enumerate(checks)
-        if check.control.id not in ids[:place] and check.control.stricter_than not in ids
+        for position, check in enumerate(checks)
+        if check.control.id not in ids[:position] and check.control.stricter_than not in ids
     }
     summed = [row for row in findings if (row["control"], row["requirement"]) in once]
-    for account, sums in found.by_account.to_dict("index").items():
+    for account, sums in audit_result.by_account.to_dict("index").items():
         assert sums == by_hand([row for row in summed if (row["account_id"] or UNKNOWN_ACCOUNT) == account])
-    assert found.totals == by_hand(summed)
-    assert (found.rows, found.root_rows) == (len(users), sum(row["is_root"] for row in users))
-    outcomes = Counter((row["kind"], row["outcome"]) for row in rows_of(found, "credentials") if row["outcome"])
+    assert audit_result.totals == by_hand(summed)
+    assert (audit_result.rows, audit_result.root_rows) == (len(users), sum(row["is_root"] for row in users))
+    outcomes = Counter((row["kind"], row["outcome"]) for row in rows_of(audit_result, "credentials") if row["outcome"])
     for kind in JUDGED_KINDS:
         for outcome in Outcome:
-            assert found.count(kind, outcome) == outcomes[kind, outcome]
+            assert audit_result.count(kind, outcome) == outcomes[kind, outcome]
     is_open = [row for row in findings if row["status"] in {"fail", "not_checked"} and row["waiver"] is None]
     is_open = [row for row in is_open if row["reason"] != "manual"]
-    levels = [CODES[row["code"]].level for row in rows_of(found, "issues")]
-    assert found.exit_code == (3 if Level.REJECTED in levels else 1 if is_open else 0)
+    levels = [CODES[row["code"]].level for row in rows_of(audit_result, "issues")]
+    assert audit_result.exit_code == (3 if Level.REJECTED in levels else 1 if is_open else 0)
 
 
 def by_hand(findings: list[dict[str, Any]]) -> dict[str, int]:
     counts: dict[str, int] = {status.value: sum(row["status"] == status for row in findings) for status in Status}
-    is_open = [row["status"] in {"fail", "not_checked"} and row["waiver"] is None for row in findings]
-    manual = sum(row["reason"] == "manual" and one for row, one in zip(findings, is_open, strict=True))
+    open_flags = [row["status"] in {"fail", "not_checked"} and row["waiver"] is None for row in findings]
+    manual = sum(
+        row["reason"] == "manual" and is_row_open for row, is_row_open in zip(findings, open_flags, strict=True)
+    )
     waived = sum(row["waiver"] is not None for row in findings)
     judged = len(findings) - counts["not_applicable"]
-    return {**counts, "waived": waived, "manual": manual, "open": sum(is_open) - manual, "judged": judged}
+    return {**counts, "waived": waived, "manual": manual, "open": sum(open_flags) - manual, "judged": judged}

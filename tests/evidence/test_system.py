@@ -22,13 +22,13 @@ from analyzer.errors import OutputError
 from analyzer.evidence import owner, seal, system
 from analyzer.evidence.folder import check, locked, replaced, staged, tidy
 from tests.cli.running import run
-from tests.evidence.test_folder import age, beside, contents, fill, leftover, put
+from tests.evidence.test_folder import backdate, contents, fill, leftover, names_beside, put
 from tests.reports import csv_of, key, root, user, write
 
 PACKAGE = Path(system.__file__).parent.parent
 
 
-def test_only_one_module_asks_for_what_a_single_system_has() -> None:
+def test_only_one_module_uses_functions_of_a_single_system() -> None:
     asking = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
@@ -67,10 +67,10 @@ def be_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
     unlink = os.unlink
 
-    def unlink_what_is_not_open(path: Path, **way: Any) -> None:  # noqa: ANN401
-        if "dir_fd" not in way and any(one == os.path.realpath(path) for one in open_files()):
+    def unlink_what_is_not_open(path: Path, **options: Any) -> None:  # noqa: ANN401
+        if "dir_fd" not in options and any(open_path == os.path.realpath(path) for open_path in open_files()):
             raise PermissionError(errno.EACCES, "another process has it open")
-        unlink(path, **way)
+        unlink(path, **options)
 
     monkeypatch.setattr(system, "sys", SimpleNamespace(platform="win32"))
     monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
@@ -81,18 +81,18 @@ def be_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def open_files() -> set[str]:
     """Return the files and folders that this process and those it started have open, or mapped into their memory."""
-    found = set[str]()
+    paths = set[str]()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # one that has ended meanwhile
             parent = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
             if str(os.getpid()) not in {process.name, parent}:
                 continue
             maps = (process / "maps").read_text(encoding="utf-8").splitlines()
-            found |= {line.split(maxsplit=5)[5] for line in maps if "/" in line}
+            paths |= {line.split(maxsplit=5)[5] for line in maps if "/" in line}
             for link in (process / "fd").iterdir():
                 with suppress(OSError):  # that of this listing
-                    found.add(str(link.readlink()))
-    return found
+                    paths.add(str(link.readlink()))
+    return paths
 
 
 def test_on_windows_a_folder_is_replaced_and_leftovers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,18 +103,18 @@ def test_on_windows_a_folder_is_replaced_and_leftovers_go(tmp_path: Path, monkey
     put(out, "old")
     put(out, "new")
     assert contents(out)["a.parquet"] == b"new a.parquet"
-    assert beside(out) == ["out"]
+    assert names_beside(out) == ["out"]
 
 
-def test_on_windows_a_run_that_lives_keeps_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_windows_a_run_in_progress_keeps_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     be_windows(monkeypatch)
     out = tmp_path / "out"
-    with staged(out) as staging, replaced(out) as other:
-        fill(other)
+    with staged(out) as staging, replaced(out) as second_staging:
+        fill(second_staging)
         tidy(out)
         assert staging.exists()
-        assert other.exists()
-    assert beside(out) == ["out"]
+        assert second_staging.exists()
+    assert names_beside(out) == ["out"]
 
 
 def test_on_windows_the_lock_of_a_store_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_on_windows_a_file_is_hashed_again_since_its_times_may_hide_a_change(
     for is_windows, times in ((False, 1), (True, 2)):
         out = tmp_path / str(is_windows)
         put(out)
-        age(out)
+        backdate(out)
         hashed.clear()
         if is_windows:
             be_windows(monkeypatch)
@@ -198,17 +198,17 @@ def test_on_windows_an_error_names_programs_that_have_files_open(
         put(tmp_path / "out")
     assert caught.value.hint.startswith("close programs that have its files open")
     assert contents(tmp_path / "out")["a.parquet"] == b"old a.parquet"
-    assert beside(tmp_path / "out") == ["out"]
+    assert names_beside(tmp_path / "out") == ["out"]
 
 
 def test_a_folder_that_is_in_use_for_a_moment_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "out", "old")
     be_windows(monkeypatch)
-    rename, left = os.rename, [3]
+    rename, refusals = os.rename, [3]
 
     def refuse_at_first(old: Path, new: Path, **_: Any) -> None:  # noqa: ANN401
-        if left[0]:
-            left[0] -= 1
+        if refusals[0]:
+            refusals[0] -= 1
             raise PermissionError(errno.EACCES, "Access is denied")
         rename(old, new)
 
@@ -245,11 +245,11 @@ def test_nothing_is_open_in_a_folder_that_is_renamed(tmp_path: Path, monkeypatch
     be_windows(monkeypatch)
     rename, renamed = os.rename, list[str]()
 
-    def rename_what_is_closed(old: Path, new: Path, **way: Any) -> None:  # noqa: ANN401
+    def rename_what_is_closed(old: Path, new: Path, **options: Any) -> None:  # noqa: ANN401
         if Path(old).is_dir():
             renamed.append(Path(new).name)
-            assert [one for one in open_files() if one.startswith(f"{Path(old).resolve()}/")] == []
-        rename(old, new, **way)
+            assert [path for path in open_files() if path.startswith(f"{Path(old).resolve()}/")] == []
+        rename(old, new, **options)
 
     monkeypatch.setattr(os, "rename", rename_what_is_closed)
     for command in COMMANDS:
@@ -257,7 +257,7 @@ def test_nothing_is_open_in_a_folder_that_is_renamed(tmp_path: Path, monkeypatch
         assert "error:" not in done.stderr, (command, done.stderr)
         assert done.returncode in {0, 1, 3}, (command, done.stderr)
     assert {"out", "store", "out-history", "changes"} <= set(renamed)
-    assert [name for name in beside(tmp_path / "out") if name.startswith(".") and name != ".store.lock"] == []
+    assert [name for name in names_beside(tmp_path / "out") if name.startswith(".") and name != ".store.lock"] == []
 
 
 # --- no exchange, and kills -------------------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ def test_a_run_killed_at_any_step_of_two_renames_is_completed_by_the_next(
         assert not list(out.parent.glob("*.lock"))
         put(out, "newest")
         assert contents(out)["a.parquet"] == b"newest a.parquet"
-        staging = [name for name in beside(out) if name != "out"]
+        staging = [name for name in names_beside(out) if name != "out"]
         assert staging == [] or locks == "no locks", "without locks nobody knows that their run has gone"
         if killed == 0:
             break
@@ -326,16 +326,14 @@ def test_a_run_killed_at_any_step_of_two_renames_is_completed_by_the_next(
         "audit in -o out -q --exit-zero --format parquet",
     ],
 )
-def test_every_command_that_writes_first_puts_back_what_a_killed_run_had_set_aside(
-    tmp_path: Path, command: str
-) -> None:
+def test_each_command_that_writes_first_puts_back_the_set_of_a_killed_run(tmp_path: Path, command: str) -> None:
     write(tmp_path / "in/111122223333_2026-10-31.csv", REPORTS["in/111122223333_2026-10-31.csv"])
     assert run("audit", "in", "-o", "out", "-q", "--format", "excel", "--exit-zero", cwd=tmp_path).returncode == 0
     (tmp_path / "out").rename(tmp_path / f".out.{7:016x}.old")
     leftover(tmp_path / "out", number=7)
     done = run(*command.split(), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert beside(tmp_path / "out") == ["in", "out"]
+    assert names_beside(tmp_path / "out") == ["in", "out"]
     assert run("verify", "out", cwd=tmp_path).returncode == 0
 
 
@@ -358,7 +356,7 @@ def test_half_of_an_old_set_is_never_put_back(tmp_path: Path, monkeypatch: pytes
         path.rmdir() if path.is_dir() else path.unlink()
     out.rmdir()
     tidy(out)
-    assert beside(out) == []
+    assert names_beside(out) == []
 
 
 def test_without_fcntl_a_store_is_not_written_without_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,23 +373,25 @@ def test_without_fcntl_a_store_is_not_written_without_a_lock(tmp_path: Path, mon
 
 @contextmanager
 def no_regard_to_case(at: Path) -> Iterator[None]:
-    """Have Python see the files below `at` as Windows and macOS show them: by the names that stand on the disk."""
+    """Have Python see the files below `at` as Windows and macOS show them: by the names on the disk."""
     names_in = os.listdir
 
     def as_it_stands(path: Any) -> Any:  # noqa: ANN401 - whatever the functions of `os` take
         if not isinstance(path, str | Path) or not Path(path).absolute().is_relative_to(at):
             return path
-        found = at
+        on_disk = at
         for part in Path(path).absolute().relative_to(at).parts:
             try:
-                names = names_in(found)
+                names = names_in(on_disk)
             except OSError:
                 names = []
-            found /= next((name for name in names if name.casefold() == part.casefold()), part)
-        return str(found)
+            on_disk /= next((name for name in names if name.casefold() == part.casefold()), part)
+        return str(on_disk)
 
     def folded(function: Callable[..., Any], paths: int = 1) -> Callable[..., Any]:
-        return lambda *given, **named: function(*map(as_it_stands, given[:paths]), *given[paths:], **named)
+        return lambda *arguments, **options: function(
+            *map(as_it_stands, arguments[:paths]), *arguments[paths:], **options
+        )
 
     with pytest.MonkeyPatch.context() as patched:
         for name in ("stat", "lstat", "open", "mkdir", "rmdir", "unlink", "scandir", "listdir", "access"):
@@ -404,69 +404,88 @@ def no_regard_to_case(at: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def blind(tmp_path: Path) -> Iterator[Path]:
+def case_blind_folder(tmp_path: Path) -> Iterator[Path]:
     """Return a folder on a file system without regard to case."""
     with no_regard_to_case(tmp_path):
         write(tmp_path / "Probe", "")
         assert (tmp_path / "PROBE").read_text(encoding="utf-8") == ""
-        assert beside(tmp_path / "x") == ["Probe"]
+        assert names_beside(tmp_path / "x") == ["Probe"]
         (tmp_path / "pROBE").unlink()
         yield tmp_path
 
 
-def test_a_folder_is_the_same_whatever_the_case_of_its_name(blind: Path) -> None:
-    put(blind / "Out", "old")
-    put(blind / "OUT", "new")
-    assert contents(blind / "out")["a.parquet"] == b"new a.parquet"
-    assert [name.casefold() for name in beside(blind / "out")] == ["out"]
-    write(blind / "oUT/Mine.txt", "")
+def test_a_folder_is_the_same_whatever_the_case_of_its_name(case_blind_folder: Path) -> None:
+    put(case_blind_folder / "Out", "old")
+    put(case_blind_folder / "OUT", "new")
+    assert contents(case_blind_folder / "out")["a.parquet"] == b"new a.parquet"
+    assert [name.casefold() for name in names_beside(case_blind_folder / "out")] == ["out"]
+    write(case_blind_folder / "oUT/Mine.txt", "")
     with pytest.raises(OutputError, match=r"does not list: Mine\.txt"):
-        put(blind / "out")
+        put(case_blind_folder / "out")
 
 
-def test_what_a_run_set_aside_is_put_back_by_a_run_that_names_the_folder_in_other_letters(blind: Path) -> None:
-    leftover(blind / "Out", ".old")
-    leftover(blind / "Out", number=1)
-    tidy(blind / "OUT")
-    assert contents(blind / "OUT")["a.parquet"] == b"old a.parquet"
-    assert len(beside(blind / "OUT")) == 1
+def test_a_set_that_was_set_aside_is_put_back_by_a_run_that_names_the_folder_in_another_case(
+    case_blind_folder: Path,
+) -> None:
+    leftover(case_blind_folder / "Out", ".old")
+    leftover(case_blind_folder / "Out", number=1)
+    tidy(case_blind_folder / "OUT")
+    assert contents(case_blind_folder / "OUT")["a.parquet"] == b"old a.parquet"
+    assert len(names_beside(case_blind_folder / "OUT")) == 1
 
 
-def test_where_case_counts_a_folder_of_another_case_is_another_folder(tmp_path: Path) -> None:
-    aside, left = leftover(tmp_path / "Out", ".old"), leftover(tmp_path / "Out", number=1)
+def test_where_case_matters_a_folder_of_another_case_is_another_folder(tmp_path: Path) -> None:
+    aside, old_leftover = leftover(tmp_path / "Out", ".old"), leftover(tmp_path / "Out", number=1)
     put(tmp_path / "out")
-    assert beside(tmp_path / "out") == sorted([aside.name, left.name, "out"])
+    assert names_beside(tmp_path / "out") == sorted([aside.name, old_leftover.name, "out"])
 
 
-def test_the_current_folder_is_known_by_any_name(blind: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (blind / "Out/in").mkdir(parents=True)
-    monkeypatch.chdir(blind / "Out/in")
+def test_the_current_folder_is_known_by_any_name(case_blind_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (case_blind_folder / "Out/in").mkdir(parents=True)
+    monkeypatch.chdir(case_blind_folder / "Out/in")
     with pytest.raises(OutputError, match="current folder"):
-        put(blind / "OUT")
+        put(case_blind_folder / "OUT")
 
 
-def test_owners_that_differ_in_case_alone_have_a_file_each(blind: Path) -> None:
+def test_owners_that_differ_in_case_alone_have_a_file_each(case_blind_folder: Path) -> None:
     """Of two owners of one name, no workbook may take the place of the other's."""
     accounts = {"111122223333": "Team", "123456789012": "team", "444455556666": "TEAM"}
     listed = "account_id,name,owner\n" + "".join(f"{account},n,{name}\n" for account, name in accounts.items())
-    write(blind / "accounts.csv", listed)
+    write(case_blind_folder / "accounts.csv", listed)
     for account in accounts:
-        write(blind / f"in/{account}_2026-10-31.csv", csv_of(root(account), user("ci-deployer", account=account)))
+        write(
+            case_blind_folder / f"in/{account}_2026-10-31.csv",
+            csv_of(root(account), user("ci-deployer", account=account)),
+        )
     command = "audit in --accounts accounts.csv --by owner --format excel -o out -q --exit-zero"
-    done = run(*command.split(), cwd=blind)
+    done = run(*command.split(), cwd=case_blind_folder)
     assert done.returncode == 0, done.stderr
-    names = [path.name.casefold() for path in (blind / "out/owners").iterdir()]
+    names = [path.name.casefold() for path in (case_blind_folder / "out/owners").iterdir()]
     assert len(names) == len(set(names)) == 3
-    written = json.loads((blind / "out/rendered.json").read_text(encoding="utf-8"))["outputs"]
-    assert len([one for one in written if one["name"].startswith("owners/")]) == 3
-    assert run("verify", "out", cwd=blind).returncode == 0
+    written = json.loads((case_blind_folder / "out/rendered.json").read_text(encoding="utf-8"))["outputs"]
+    assert len([file for file in written if file["name"].startswith("owners/")]) == 3
+    assert run("verify", "out", cwd=case_blind_folder).returncode == 0
 
 
-def test_policies_that_differ_in_case_alone_are_one_file(blind: Path) -> None:
+def test_policies_that_differ_in_case_alone_are_one_file(case_blind_folder: Path) -> None:
     """The one that is there is read, whatever the letters: the manifest holds its text."""
-    write(blind / "in/111122223333_2026-10-31.csv", csv_of(root(), user("ci-deployer")))
-    write(blind / "Policy.toml", "[controls.unused-credentials]\nmax_idle_days = 33\n")
+    write(case_blind_folder / "in/111122223333_2026-10-31.csv", csv_of(root(), user("ci-deployer")))
+    write(case_blind_folder / "Policy.toml", "[controls.unused-credentials]\nmax_idle_days = 33\n")
     for name in ("Policy.toml", "policy.TOML"):
-        done = run("audit", "in", "--policy", name, "-o", "out", "--format", "parquet", "-q", "--exit-zero", cwd=blind)
+        done = run(
+            "audit",
+            "in",
+            "--policy",
+            name,
+            "-o",
+            "out",
+            "--format",
+            "parquet",
+            "-q",
+            "--exit-zero",
+            cwd=case_blind_folder,
+        )
         assert done.returncode == 0, done.stderr
-        assert "33" in json.dumps(json.loads((blind / "out/manifest.json").read_text(encoding="utf-8"))["settings"])
+        assert "33" in json.dumps(
+            json.loads((case_blind_folder / "out/manifest.json").read_text(encoding="utf-8"))["settings"]
+        )

@@ -1,4 +1,4 @@
-"""Tables as they are left: cell by cell what was judged, chosen by name, and in types that any reader knows."""
+"""Tables as a run leaves them: each cell as it was judged, chosen by name, and in types that any reader knows."""
 
 from __future__ import annotations
 
@@ -67,35 +67,35 @@ def test_the_tables_come_back_cell_by_cell(any_audit: Audit, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("batch", [1, 1 << 40])
 def test_the_tables_of_an_audit_come_back_cell_by_cell(reports: list[str], tmp_path: Path, batch: int) -> None:
-    found = audit(reports, SETTINGS)
-    left, tables = audit_in_batches(reports, SETTINGS, tmp_path / "out", batch=batch)
+    whole = audit(reports, SETTINGS)
+    summary, tables = audit_in_batches(reports, SETTINGS, tmp_path / "out", batch=batch)
     assert tables.keys() == {*TABLES, "tallies"}
-    assert tables["tallies"].equals(left.tallies)
-    assert tables["tallies"].equals(found.tallies)
+    assert tables["tallies"].equals(summary.tallies)
+    assert tables["tallies"].equals(whole.tallies)
     for name, schema in TABLES.items():
         read = pq.read_table(tmp_path / f"out/{name}.parquet")
         assert read.schema.equals(schema)
-        expected = to_arrow(getattr(found, name), schema).to_pylist()
+        expected = to_arrow(getattr(whole, name), schema).to_pylist()
         assert read.to_pylist() == tables[name].to_pylist() == expected
         assert_plain(tmp_path / f"out/{name}.parquet")
-    assert len(found.users) == len(ODD) + 300 + 3
+    assert len(whole.users) == len(ODD) + 300 + 3
 
 
-@pytest.mark.parametrize("wanted", [(), ("issues",), ("users", "credentials"), tuple(TABLES)])
-def test_tables_can_be_chosen(reports: list[str], tmp_path: Path, wanted: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("table_names", [(), ("issues",), ("users", "credentials"), tuple(TABLES)])
+def test_tables_can_be_chosen(reports: list[str], tmp_path: Path, table_names: tuple[str, ...]) -> None:
     _, every = audit_in_batches(reports, SETTINGS, tmp_path / "every")
-    _, tables = audit_in_batches(reports, SETTINGS, tmp_path / "out", table_names=wanted)
-    left = {path.name for path in (tmp_path / "out").iterdir()}
-    assert left == {"manifest.json", "tallies.parquet", *(f"{name}.parquet" for name in wanted)}
-    for name in (*wanted, "tallies"):
+    _, tables = audit_in_batches(reports, SETTINGS, tmp_path / "out", table_names=table_names)
+    file_names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert file_names == {"manifest.json", "tallies.parquet", *(f"{name}.parquet" for name in table_names)}
+    for name in (*table_names, "tallies"):
         assert tables[name].equals(every[name]), name
 
 
 def test_tables_that_formats_need_are_not_left(reports: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     pipeline.audit(reports, SETTINGS, str(out), formats=["excel"], tables=["issues"])
-    left = {path.name for path in out.iterdir()}
-    assert left == {"manifest.json", "rendered.json", "tallies.parquet", "issues.parquet", "workbook.xlsx"}
+    file_names = {path.name for path in out.iterdir()}
+    assert file_names == {"manifest.json", "rendered.json", "tallies.parquet", "issues.parquet", "workbook.xlsx"}
     assert pipeline.verify(out).holds
 
 
@@ -128,10 +128,10 @@ def test_other_programs_read_the_same_cells(reports: list[str], tmp_path: Path, 
     path, expected = str(tmp_path / f"out/{name}.parquet"), tables[name].to_pylist()
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        found = connection.sql(f"SELECT * FROM '{path}'")  # noqa: S608 - a folder of this test
+        relation = connection.sql(f"SELECT * FROM '{path}'")  # noqa: S608 - a folder of this test
         types = [DUCKDB.get(plain(field.type), "TIMESTAMP WITH TIME ZONE") for field in TABLES[name]]
-        assert [str(kind) for kind in found.types] == types
-        assert found.arrow().read_all().to_pylist() == expected
+        assert [str(kind) for kind in relation.types] == types
+        assert relation.arrow().read_all().to_pylist() == expected
     assert pl.read_parquet(path).to_arrow().to_pylist() == expected
     frame = pd.read_parquet(path, dtype_backend="pyarrow")
     assert pa.Table.from_pandas(frame, preserve_index=False).to_pylist() == expected

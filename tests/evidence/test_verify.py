@@ -58,28 +58,29 @@ def make(folder: Path, inputs: list[dict[str, Any]] | None = None) -> Path:
     return folder
 
 
-def found(verification: Verification) -> dict[str, list[str]]:
-    """Return the names of what does not hold."""
+def differences(verification: Verification) -> dict[str, list[str]]:
+    """Return the names of files that were changed, are missing or are extra."""
     facts = json.loads(json.dumps(verification.facts))
     assert facts["holds"] is verification.holds is not any(facts[word] for word in EVERY)
     assert verification.exit_code == (0 if verification.holds else 1)
     absent = [difference for difference in verification.missing if difference.kind == "input"]
-    for one in (*verification.changed, *verification.missing, *verification.extra):
-        if one in absent and one.why == ABSENT:
+    for difference in (*verification.changed, *verification.missing, *verification.extra):
+        if difference in absent and difference.why == ABSENT:
             continue
-        assert any(one.name in line and one.why in line for line in verification.lines)
-    return {word: [one["name"] for one in facts[word]] for word in EVERY}
+        assert any(difference.name in line and difference.why in line for line in verification.lines)
+    return {word: [difference["name"] for difference in facts[word]] for word in EVERY}
 
 
 def test_a_set_as_it_was_written_holds(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
     verification = verify(out)
-    assert found(verification) == EVERY
+    assert differences(verification) == EVERY
     assert verification.checked == {"manifest": 2, "table": 3, "rendering": 2}
     assert verification.lines == [
-        f"{out}: verified: all files are as they were written; the reports were NOT checked (--inputs)",
+        f"{out}: verified: all files are as they were written; the reports were NOT checked",
         "checked: manifest.json, rendered.json, 3 tables, 2 other files",
         f"digest of the evidence set: {unseal((out / 'manifest.json').read_bytes())['digest']}",
+        "the reports were not checked: give them with --inputs PATH",
     ]
     assert verification.facts["digest"] == verification.digest
 
@@ -91,10 +92,10 @@ def test_the_digest_is_that_of_the_manifest_without_its_own(tmp_path: Path) -> N
     assert digest is not None
     assert hashlib.sha256(data.replace(digest.encode(), b"0" * 64)).hexdigest() == digest
     if sys.platform == "linux":  # as the manual says
-        (block,) = [one for one in examples("sh", "evidence") if "sha256sum" in one]
+        (block,) = [example for example in examples("sh", "evidence") if "sha256sum" in example]
         script = block.replace("credreport-out/", f"{out}/")
-        said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
-        assert said.split()[0] == digest
+        output = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+        assert output.split()[0] == digest
     (out / "manifest.json").write_bytes(data.replace(b"audit", b"other"))
     changed = verify(out)
     assert (changed.digest, changed.facts["digest"]) == (None, None)
@@ -105,16 +106,16 @@ def test_the_page_and_the_pdf_show_the_digest_that_verify_prints(tmp_path: Path)
     name = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
     pipeline.audit([name], Settings(unused()), str(tmp_path / "out"), formats=["parquet", "html", "pdf"])
     digest = verify(tmp_path / "out").digest
-    told = f"digest of the evidence set (credreport verify prints it): {digest}"
-    assert told in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    footer = f"digest of the evidence set (credreport verify prints it): {digest}"
+    assert footer in (tmp_path / "out/report.html").read_text(encoding="utf-8")
     pages = PdfReader(tmp_path / "out/summary.pdf").pages
-    assert all(told in " ".join(page.extract_text().split()) for page in pages)
+    assert all(footer in " ".join(page.extract_text().split()) for page in pages)
 
 
-def test_what_an_audit_writes_holds(tmp_path: Path) -> None:
+def test_a_set_that_an_audit_writes_holds(tmp_path: Path) -> None:
     name = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
     pipeline.audit([name], Settings(unused()), str(tmp_path / "out"), tables=["findings", "issues"])
-    assert found(verify(tmp_path / "out", [str(tmp_path)])) == EVERY
+    assert differences(verify(tmp_path / "out", [str(tmp_path)])) == EVERY
     assert verify(tmp_path / "out", [name]).checked["input"] == 1
 
 
@@ -132,26 +133,26 @@ def test_every_changed_byte_of_every_file_is_found(sets: Path, data: st.DataObje
     after[data.draw(st.integers(0, len(before) - 1))] ^= data.draw(st.integers(1, 255))
     try:
         path.write_bytes(after)
-        wrong = found(verify(sets))
+        wrong = differences(verify(sets))
     finally:
         path.write_bytes(before)
     assert wrong == {**EVERY, "changed": [path.relative_to(sets).as_posix()]}
-    assert found(verify(sets)) == EVERY
+    assert differences(verify(sets)) == EVERY
 
 
 def test_every_single_byte_of_the_two_manifests_is_found(sets: Path) -> None:
     chance = random.Random(5)  # noqa: S311 - which bit
     for name in ("manifest.json", "rendered.json"):
         before = (sets / name).read_bytes()
-        for place in range(len(before)):
+        for position in range(len(before)):
             after = bytearray(before)
-            after[place] ^= 1 << chance.randrange(8)
+            after[position] ^= 1 << chance.randrange(8)
             (sets / name).write_bytes(after)
-            assert found(verify(sets)) == {**EVERY, "changed": [name]}, (name, place)
+            assert differences(verify(sets)) == {**EVERY, "changed": [name]}, (name, position)
         (sets / name).write_bytes(before)
 
 
-def test_missing_and_extra_files(tmp_path: Path) -> None:
+def test_missing_and_extra_files_are_named(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
     (out / "issues.parquet").unlink()
     (out / "charts/status.png").unlink()
@@ -159,7 +160,7 @@ def test_missing_and_extra_files(tmp_path: Path) -> None:
     write(out / "findings.parquet/part-2.parquet", "")
     (out / "link").symlink_to(out / "workbook.xlsx")
     (out / "empty").mkdir()
-    wrong = found(verify(out))
+    wrong = differences(verify(out))
     assert sorted(wrong["missing"]) == ["charts/status.png", "issues.parquet"]
     assert sorted(wrong["extra"]) == ["charts/mine.png", "findings.parquet/part-2.parquet", "link"]
     assert wrong["changed"] == []
@@ -171,36 +172,40 @@ def test_a_folder_or_link_is_no_file(tmp_path: Path) -> None:
     (out / "issues.parquet").symlink_to(tmp_path / "issues")
     (out / "workbook.xlsx").unlink()
     (out / "workbook.xlsx").mkdir()
-    assert found(verify(out)) == {**EVERY, "missing": ["workbook.xlsx", "issues.parquet"], "extra": ["issues.parquet"]}
+    assert differences(verify(out)) == {
+        **EVERY,
+        "missing": ["workbook.xlsx", "issues.parquet"],
+        "extra": ["issues.parquet"],
+    }
 
 
 @pytest.mark.parametrize("name", BYSTANDERS)
 def test_notes_of_desktop_and_office_programs_do_not_count(tmp_path: Path, name: str) -> None:
     out = make(tmp_path / "out")
     write(out / name, "x")
-    assert found(verify(out)) == EVERY
+    assert differences(verify(out)) == EVERY
 
 
-def test_a_set_that_was_never_rendered(tmp_path: Path) -> None:
+def test_renderings_of_a_set_that_was_never_rendered_are_extra_files(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
     (out / "rendered.json").unlink()
-    assert sorted(found(verify(out))["extra"]) == ["charts/status.png", "workbook.xlsx"]
+    assert sorted(differences(verify(out))["extra"]) == ["charts/status.png", "workbook.xlsx"]
     shutil.rmtree(out / "charts")
     (out / "workbook.xlsx").unlink()
-    assert found(verify(out)) == EVERY
+    assert differences(verify(out)) == EVERY
     write(out / "rendered.json", "{}")
-    assert found(verify(out)) == {**EVERY, "extra": ["rendered.json"]}
+    assert differences(verify(out)) == {**EVERY, "extra": ["rendered.json"]}
 
 
-def test_renderings_of_another_set(tmp_path: Path) -> None:
+def test_renderings_of_another_set_are_a_change(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
-    other = make(tmp_path / "other", [{"name": "x", "sha256": "0" * 64}])
-    shutil.copy(other / "rendered.json", out / "rendered.json")
-    assert found(verify(out)) == {**EVERY, "changed": ["rendered.json"]}
+    second_set = make(tmp_path / "other", [{"name": "x", "sha256": "0" * 64}])
+    shutil.copy(second_set / "rendered.json", out / "rendered.json")
+    assert differences(verify(out)) == {**EVERY, "changed": ["rendered.json"]}
     assert any("was not rendered from this manifest.json" in line for line in verify(out).lines)
 
 
-def test_where_no_set_of_this_version_is(tmp_path: Path) -> None:
+def test_a_folder_without_a_set_of_this_version_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "file", "")
     for name in ("file", "nowhere", ""):
         with pytest.raises(InputError, match="no evidence set"):
@@ -230,7 +235,7 @@ def audited(tmp_path: Path) -> Path:
     """Write reports in several containers below `in`, audit them into `out`, and return `tmp_path`."""
     days = [csv_of(root(), user("a", **key(rotated=f"2026-01-0{day}T00:00:00Z"))).encode() for day in range(1, 8)]
     inputs = tmp_path / "in"
-    for place, data in {
+    for name, data in {
         "2026-10-01/plain.csv": days[0],
         "2026-10-02/plain.csv": days[1],
         "2026-10-03/packed.csv.gz": gzip.compress(days[2], mtime=0),
@@ -238,8 +243,8 @@ def audited(tmp_path: Path) -> Path:
         "2026-10-05/deep.zip.gz": gzip.compress(zipped({"inner.zip": zipped({"leaf.csv": days[5]})}), mtime=0),
         "2026-10-06/plain.csv": days[0],
     }.items():
-        (inputs / place).parent.mkdir(parents=True, exist_ok=True)
-        (inputs / place).write_bytes(data)
+        (inputs / name).parent.mkdir(parents=True, exist_ok=True)
+        (inputs / name).write_bytes(data)
     envelope = json.dumps({"Content": b64encode(days[6]).decode(), "ReportFormat": "text/csv"})
     write(inputs / "2026-10-07/two.json", envelope + "\n" + envelope.replace("text/csv", "text/csv "))
     settings = Settings(unused(), every_snapshot=True)
@@ -253,89 +258,93 @@ def test_inputs_in_gzip_inside_gzip_in_an_archive_are_found(tmp_path: Path) -> N
     pipeline.audit(
         [str(tmp_path / "in.zip")], Settings(unused(), as_of=AS_OF), str(tmp_path / "out"), formats=["parquet"]
     )
-    assert of_inputs(tmp_path, tmp_path / "in.zip") == EVERY
+    assert differences_of_inputs(tmp_path, tmp_path / "in.zip") == EVERY
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_inputs_in_a_tar_archive_are_found(tmp_path: Path, mode: Literal["w", "w:gz"]) -> None:
-    one, other = csv_of(root(), user("a")), csv_of(root("444455556666"), user("b", account="444455556666"))
-    (tmp_path / "in.tar").write_bytes(tarred(mode, {"./x/one.csv": one, "two.csv": other}))
+    first, second = csv_of(root(), user("a")), csv_of(root("444455556666"), user("b", account="444455556666"))
+    (tmp_path / "in.tar").write_bytes(tarred(mode, {"./x/one.csv": first, "two.csv": second}))
     pipeline.audit(
         [str(tmp_path / "in.tar")], Settings(unused(), as_of=AS_OF), str(tmp_path / "out"), formats=["parquet"]
     )
     assert len(names(tmp_path)) == 2
-    assert of_inputs(tmp_path, tmp_path / "in.tar") == EVERY
-    (tmp_path / "in.tar").write_bytes(tarred(mode, {"./x/one.csv": one, "two.csv": other.replace("user/b", "user/c")}))
-    assert len(of_inputs(tmp_path, tmp_path / "in.tar")["changed"]) == 1
+    assert differences_of_inputs(tmp_path, tmp_path / "in.tar") == EVERY
+    (tmp_path / "in.tar").write_bytes(
+        tarred(mode, {"./x/one.csv": first, "two.csv": second.replace("user/b", "user/c")})
+    )
+    assert len(differences_of_inputs(tmp_path, tmp_path / "in.tar")["changed"]) == 1
 
 
 def names(folder: Path) -> list[str]:
     return [row["name"] for row in json.loads((folder / "out/manifest.json").read_text())["inputs"]]
 
 
-def of_inputs(folder: Path, *given: Path) -> dict[str, list[str]]:
-    return found(verify(folder / "out", [str(one) for one in given]))
+def differences_of_inputs(folder: Path, *inputs: Path) -> dict[str, list[str]]:
+    return differences(verify(folder / "out", [str(path) for path in inputs]))
 
 
 def test_inputs_as_they_were_hold_wherever_they_are_now(audited: Path) -> None:
     assert len(names(audited)) >= 7
-    assert of_inputs(audited, audited / "in") == EVERY
-    assert of_inputs(audited, audited) == EVERY, "the set itself is not walked into"
+    assert differences_of_inputs(audited, audited / "in") == EVERY
+    assert differences_of_inputs(audited, audited) == EVERY, "the set itself is not walked into"
     (audited / "in").rename(audited / "moved")
-    assert of_inputs(audited, audited / "moved") == EVERY
-    assert of_inputs(audited, *sorted((audited / "moved").iterdir())) == EVERY
+    assert differences_of_inputs(audited, audited / "moved") == EVERY
+    assert differences_of_inputs(audited, *sorted((audited / "moved").iterdir())) == EVERY
     for number, path in enumerate(sorted((audited / "moved").glob("*/*.csv"))):
         path.rename(audited / f"{number}.csv")
-    assert of_inputs(audited, audited / "moved", *audited.glob("*.csv")) == EVERY
+    assert differences_of_inputs(audited, audited / "moved", *audited.glob("*.csv")) == EVERY
     with zipfile.ZipFile(audited / "all.zip", "w") as archive:
         for path in sorted([*(audited / "moved").rglob("*"), *audited.glob("*.csv")]):
             archive.write(path, path.name if path.is_dir() else str(path.relative_to(audited)))
-    assert of_inputs(audited, audited / "all.zip") == EVERY
+    assert differences_of_inputs(audited, audited / "all.zip") == EVERY
 
 
 def test_each_input_that_was_changed_is_found_by_its_name(audited: Path) -> None:
     for path in sorted(path for path in (audited / "in").rglob("*") if path.is_file() and path.suffix != ".zip"):
         before = path.read_bytes()
         path.write_bytes(before[:-2] + bytes([before[-2] ^ 1]) + before[-1:])
-        wrong = of_inputs(audited, audited / "in")
+        wrong = differences_of_inputs(audited, audited / "in")
         assert wrong["changed"], path
         assert all(name.startswith(path.as_posix()) for name in wrong["changed"])
         assert not wrong["missing"]
         path.write_bytes(before)
-    assert of_inputs(audited, audited / "in") == EVERY
+    assert differences_of_inputs(audited, audited / "in") == EVERY
 
 
 def test_a_changed_member_of_an_archive_is_found(audited: Path) -> None:
     path = audited / "in/2026-10-04/several.zip"
     with zipfile.ZipFile(path) as archive:
-        members = {one.filename: archive.read(one) for one in archive.infolist()}
+        members = {member.filename: archive.read(member) for member in archive.infolist()}
     path.write_bytes(zipped({**members, "x/one.csv": members["x/one.csv"] + b"\n"}))
-    assert of_inputs(audited, audited / "in") == {**EVERY, "changed": [f"{path}/x/one.csv"]}
+    assert differences_of_inputs(audited, audited / "in") == {**EVERY, "changed": [f"{path}/x/one.csv"]}
     path.write_bytes(zipped({"other name": members["x/two.csv.gz"], "x/one.csv": members["x/one.csv"]}))
-    assert of_inputs(audited, audited / "in") == EVERY
+    assert differences_of_inputs(audited, audited / "in") == EVERY
     damaged = bytearray(zipped(members))
     damaged[damaged.index(members["x/one.csv"]) + 5] ^= 1
     path.write_bytes(damaged)
-    assert of_inputs(audited, audited / "in") == {**EVERY, "changed": [f"{path}/x/one.csv"]}, "its checksum fails"
+    assert differences_of_inputs(audited, audited / "in") == {**EVERY, "changed": [f"{path}/x/one.csv"]}, (
+        "its checksum fails"
+    )
     path.write_bytes(b"no archive any more")
-    changed = of_inputs(audited, audited / "in")["changed"]
+    changed = differences_of_inputs(audited, audited / "in")["changed"]
     assert changed == [f"{path}/x/one.csv", f"{path}/x/two.csv.gz"]
 
 
 def test_inputs_that_are_not_given_are_missing(audited: Path) -> None:
     given = audited / "in/2026-10-01/plain.csv"
-    wrong = of_inputs(audited, given)
+    wrong = differences_of_inputs(audited, given)
     assert not wrong["changed"]
     assert str(given) not in wrong["missing"]
     assert audited.joinpath("in/2026-10-06/plain.csv").as_posix() in wrong["missing"], "one file is not two"
     assert len(wrong["missing"]) == len({name.partition("#")[0] for name in names(audited)}) - 1
-    wrong = of_inputs(audited, given, given)
+    wrong = differences_of_inputs(audited, given, given)
     assert audited.joinpath("in/2026-10-06/plain.csv").as_posix() in wrong["missing"], "given twice it is still one"
     (audited / "in/2026-10-01/plain.csv").unlink()
-    assert of_inputs(audited, audited / "in") == {**EVERY, "missing": [str(given)]}
+    assert differences_of_inputs(audited, audited / "in") == {**EVERY, "missing": [str(given)]}
 
 
-def test_the_answer_tells_inputs_that_are_not_given_from_inputs_that_differ(audited: Path) -> None:
+def test_the_answer_separates_inputs_that_are_not_given_from_inputs_that_differ(audited: Path) -> None:
     plain = audited / "in/2026-10-02/plain.csv"
     listed = len({name.partition("#")[0] for name in names(audited)})
     part, whole = verify(audited / "out", [str(plain)]), verify(audited / "out", [str(audited / "in")])
@@ -382,39 +391,41 @@ def test_the_policy_file_and_the_lists_are_checked_if_they_are_given(tmp_path: P
     report = write(tmp_path / "in/2026-10-31.csv", csv_of(root(), user("a", **key(rotated="2026-01-01T00:00:00Z"))))
     policy = write(tmp_path / "p/policy.toml", "[controls.access-key-rotation]\nmax_age_days = 30\n")
     people = write(tmp_path / "p/people.csv", "email\na@example.org\n")
-    given = ["audit", report, "--policy", policy, "--people", people, "-o", str(tmp_path / "out"), "--format", "html"]
-    assert run(*given).returncode in {0, 1, 3}
+    command = ["audit", report, "--policy", policy, "--people", people, "-o", str(tmp_path / "out"), "--format", "html"]
+    assert run(*command).returncode in {0, 1, 3}
     for inputs in ([], [report], [str(tmp_path / "in")]):
         lines = verify(tmp_path / "out", inputs).lines
         assert f"{policy}: its text is in manifest.json; the file was not checked" in lines
         assert f"{people}: its SHA-256 is in manifest.json; the file was not checked" in lines
     everything = verify(tmp_path / "out", [report, policy, people], again=True)
-    assert found(everything) == EVERY
+    assert differences(everything) == EVERY
     assert any(line.endswith("1 input, 1 policy file, 1 list") for line in everything.lines), everything.lines
     assert not any("was not checked" in line for line in everything.lines)
     assert verify(tmp_path / "out", [str(tmp_path)]).checked["policy"] == 1, "in a folder"
     write(tmp_path / "p/policy.toml", "")
-    assert found(verify(tmp_path / "out", [report, policy, people])) == {**EVERY, "changed": [policy]}
+    assert differences(verify(tmp_path / "out", [report, policy, people])) == {**EVERY, "changed": [policy]}
 
 
-def test_changed_files_with_one_basename_are_told_apart_by_their_folders(audited: Path) -> None:
+def test_changed_files_of_one_basename_are_matched_by_their_folders(audited: Path) -> None:
     shutil.copytree(audited / "in", audited / "elsewhere/copy")
     for day in ("01", "02"):
         write(audited / f"elsewhere/copy/2026-10-{day}/plain.csv", f"changed {day}")
     verification = verify(audited / "out", [str(audited / "elsewhere")])
-    assert {one.name[-20:]: one.why.split(" differs ")[0][-20:] for one in verification.changed} == {
-        f"2026-10-{day}/plain.csv": f"2026-10-{day}/plain.csv" for day in ("01", "02")
-    }
+    assert {
+        difference.name[-20:]: difference.why.split(" differs ")[0][-20:] for difference in verification.changed
+    } == {f"2026-10-{day}/plain.csv": f"2026-10-{day}/plain.csv" for day in ("01", "02")}
 
 
-def test_standard_input_and_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_and_files_that_cannot_be_read_do_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path / "in/a.csv", "a")
     write(tmp_path / "in/b.csv", "b")
     sha256 = digest_of(tmp_path / "in/a.csv")
     out = make(tmp_path / "out", [{"name": "-", "sha256": sha256}, {"name": "in/b.csv", "sha256": "0" * 64}])
-    assert found(verify(out, [str(tmp_path / "in/a.csv")]))["missing"] == ["in/b.csv"]
+    assert differences(verify(out, [str(tmp_path / "in/a.csv")]))["missing"] == ["in/b.csv"]
     wrong = verify(out, [str(tmp_path / "in/b.csv")])
-    assert [one.name for one in wrong.missing] == ["-"]
+    assert [difference.name for difference in wrong.missing] == ["-"]
     assert "standard input" in wrong.missing[0].why
 
     def fail(*_: object) -> IO[bytes]:
@@ -422,10 +433,12 @@ def test_standard_input_and_files_that_cannot_be_read(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(digests, "_opened", fail)
     wrong = verify(out, [str(tmp_path / "in")])
-    assert [(one.name, one.why) for one in wrong.changed] == [("in/b.csv", f"{tmp_path}/in/b.csv cannot be read")]
+    assert [(difference.name, difference.why) for difference in wrong.changed] == [
+        ("in/b.csv", f"{tmp_path}/in/b.csv cannot be read")
+    ]
 
 
-def test_a_pipe_may_be_given(tmp_path: Path) -> None:
+def test_an_input_can_be_a_pipe(tmp_path: Path) -> None:
     write(tmp_path / "in/a.csv", "a")
     out = make(tmp_path / "out", [{"name": "in/a.csv", "sha256": digest_of(tmp_path / "in/a.csv")}])
     if sys.platform == "win32":
@@ -433,5 +446,5 @@ def test_a_pipe_may_be_given(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("a",))
     writer.start()
-    assert found(verify(out, [str(tmp_path / "pipe")])) == EVERY
+    assert differences(verify(out, [str(tmp_path / "pipe")])) == EVERY
     writer.join()

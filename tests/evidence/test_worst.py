@@ -70,8 +70,8 @@ def stored(name: str, table: pa.Table, batch_rows: int) -> TablesInMemory:
 
 
 def plain_order(row: dict[str, Any], checklist: Checklist) -> tuple[int, ...]:
-    """Return by what a finding stands where it does: the rule in other words."""
-    names = [(one.control.id, one.requirement) for one in checklist.checks]
+    """Return the key that orders a finding: the rule of the program, written another way."""
+    names = [(check.control.id, check.requirement) for check in checklist.checks]
     at = names.index((row["control"], row["requirement"]))
     group = {"fail": 0, "not_checked": 1, "not_applicable": 3, "pass": 4}[row["status"]] if not row["waiver"] else 2
     days = next((row[name] for name in ("idle_days", "age_days") if row[name] is not None), -1)
@@ -82,11 +82,11 @@ def plain_order(row: dict[str, Any], checklist: Checklist) -> tuple[int, ...]:
 @given(FINDINGS_DRAWN, st.integers(0, 32), st.integers(1, 9))
 def test_the_worst_are_the_first_of_a_plain_sort(rows: list[dict[str, Any]], count: int, batch_rows: int) -> None:
     tables = stored("findings", table_of(rows), batch_rows)
-    found = worst_rows(tables, CHECKLIST, count)
+    worst = worst_rows(tables, CHECKLIST, count)
     expected = sorted(range(len(rows)), key=lambda line: plain_order(rows[line], CHECKLIST))[:count]
-    assert found["line"].to_pylist() == expected
-    assert found.schema == FINDINGS
-    assert found.to_pylist() == table_of(rows).take(pa.array(expected, pa.int64())).to_pylist()
+    assert worst["line"].to_pylist() == expected
+    assert worst.schema == FINDINGS
+    assert worst.to_pylist() == table_of(rows).take(pa.array(expected, pa.int64())).to_pylist()
     few = worst_rows(tables, CHECKLIST, count, columns=("line", "control"))
     assert few.column_names == ["line", "control"]
     assert few["line"].to_pylist() == expected
@@ -100,22 +100,26 @@ def test_groups_are_found_in_one_pass_and_counted(rows: list[dict[str, Any]], ba
         "none": Choice((), lambda batch: np.zeros(batch.num_rows, bool)),
     }
     ranked = {name: (worst_first(CHECKLIST), choice) for name, choice in groups.items()}
-    found = first_positions(stored("findings", table_of(rows), batch_rows), "findings", 3, ranked)
+    positions_by_group = first_positions(stored("findings", table_of(rows), batch_rows), "findings", 3, ranked)
     order = sorted(range(len(rows)), key=lambda line: plain_order(rows[line], CHECKLIST))
     for name, (column, value) in {"fails": ("status", "fail"), "of a reason": ("reason", "last_used")}.items():
         expected = [line for line in order if rows[line][column] == value]
-        positions, seen = found[name]
-        assert (positions.tolist(), seen) == (expected[:3], len(expected))
-    assert (len(found["none"][0]), found["none"][1]) == (0, 0)
+        positions, count = positions_by_group[name]
+        assert (positions.tolist(), count) == (expected[:3], len(expected))
+    assert (len(positions_by_group["none"][0]), positions_by_group["none"][1]) == (0, 0)
 
 
 @given(st.lists(st.lists(a_finding(), max_size=6), max_size=30), st.sampled_from([2, 7, 100_000]))
-def test_all_that_is_grave_of_the_users_with_the_worst_of_it(
+def test_all_grave_findings_of_the_users_with_the_worst_are_shown(
     users: list[list[dict[str, Any]]], batch_rows: int
 ) -> None:
-    rows = [row | {"line": line, "source": "a.csv"} for line, mine in enumerate(users) for row in mine]
+    rows = [
+        row | {"line": line, "source": "a.csv"}
+        for line, findings_of_user in enumerate(users)
+        for row in findings_of_user
+    ]
     table = pa.Table.from_pylist(rows, schema=FINDINGS)
-    found, count = notable(stored("findings", table, batch_rows), CHECKLIST)[GRAVE]
+    grave_findings, count = notable(stored("findings", table, batch_rows), CHECKLIST)[GRAVE]
     grave = [
         row
         for row in sorted(rows, key=lambda row: plain_order(row, CHECKLIST))
@@ -126,23 +130,26 @@ def test_all_that_is_grave_of_the_users_with_the_worst_of_it(
     expected = [row for line in worst for row in grave if row["line"] == line]
     columns = ["line", "control", "status", "severity"]
     assert count == len(grave)
-    assert found.select(columns).to_pylist() == [{name: row[name] for name in columns} for row in expected]
+    assert grave_findings.select(columns).to_pylist() == [{name: row[name] for name in columns} for row in expected]
 
 
 @given(st.lists(st.none() | st.sampled_from(["fail", "not_checked", "pass", "inactive", "root"])), st.integers(0, 9))
 def test_credentials_that_fail_come_first(outcomes: list[str | None], count: int) -> None:
     rows = [{"outcome": outcome, "line": line} for line, outcome in enumerate(outcomes)]
     table = pa.Table.from_pylist(rows, schema=CREDENTIALS)
-    found = first_rows(stored("credentials", table, 4), "credentials", count, open_credentials_first())
+    first_credentials = first_rows(stored("credentials", table, 4), "credentials", count, open_credentials_first())
     order = {"fail": 0, "not_checked": 1}
-    assert found["line"].to_pylist() == sorted(range(len(rows)), key=lambda n: order.get(str(outcomes[n]), 2))[:count]
+    assert (
+        first_credentials["line"].to_pylist()
+        == sorted(range(len(rows)), key=lambda n: order.get(str(outcomes[n]), 2))[:count]
+    )
 
 
 @given(st.lists(st.sampled_from(sorted(CODES))), st.integers(0, 9))
 def test_the_gravest_issues_come_first(codes: list[str], count: int) -> None:
     table = pa.Table.from_pylist([{"code": code, "line": line} for line, code in enumerate(codes)], schema=ISSUES)
-    found = first_rows(stored("issues", table, 4), "issues", count, most_serious_first())
-    assert found["line"].to_pylist() == sorted(range(len(codes)), key=lambda n: -CODES[codes[n]].level)[:count]
+    first_issues = first_rows(stored("issues", table, 4), "issues", count, most_serious_first())
+    assert first_issues["line"].to_pylist() == sorted(range(len(codes)), key=lambda n: -CODES[codes[n]].level)[:count]
 
 
 def test_a_finding_of_another_checklist_is_an_error() -> None:
@@ -152,7 +159,7 @@ def test_a_finding_of_another_checklist_is_an_error() -> None:
 
 
 def test_a_word_that_is_no_status_is_an_error() -> None:
-    one = CHECKLIST.checks[0]
-    row = {"control": one.control.id, "requirement": one.requirement, "status": "perhaps", "severity": "high"}
+    check = CHECKLIST.checks[0]
+    row = {"control": check.control.id, "requirement": check.requirement, "status": "perhaps", "severity": "high"}
     with pytest.raises(ValueError, match="unknown value: perhaps"):
         worst_rows(TablesInMemory({"findings": table_of([row])}), CHECKLIST, 1)

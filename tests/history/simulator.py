@@ -1,7 +1,7 @@
 """The life of an AWS account with the truth written down, and what comparing its reports must find.
 
 Nothing here knows `analyzer`. An account lives event by event; every event is logged (`Life.log`), and beside it the
-state it led to is kept (`Life.state`), so the two can be held against each other. `Life.report` shows a state as AWS
+state it led to is kept (`Life.state`), so the two can be compared. `Life.report` shows a state as AWS
 would have. `expected_events` and `expected_lifetimes` are the oracles: derived from the states alone, for a comparer
 sees no more.
 
@@ -14,7 +14,7 @@ A design that leaves a case open is read here as follows:
 - Cells that say `not_supported` (root's password before July 2024) are unknown.
 - Two tied keys with the same event are one `Expected`: nothing in it tells them apart.
 - A snapshot that hides users proves nobody's absence: who is not in it neither went nor, unless created since, came,
-  and sight of what failed is lost. Root is always there.
+  and its failures are lost to follow-up. Root is always there.
 """
 
 from __future__ import annotations
@@ -113,13 +113,13 @@ class User:
     def password_enabled(self) -> bool:
         return self.password_changed is not None
 
-    def of(self, kind: str) -> list[Credential]:
+    def of_kind(self, kind: str) -> list[Credential]:
         return [credential for credential in self.credentials if credential.kind == kind]
 
     def with_credentials(self, kind: str, changed: Sequence[Credential]) -> User:
         """Return the user with other credentials of one kind."""
-        others = [credential for credential in self.credentials if credential.kind != kind]
-        return replace(self, credentials=tuple(sorted([*others, *changed], key=attrgetter("kind", "slot"))))
+        credentials = [credential for credential in self.credentials if credential.kind != kind]
+        return replace(self, credentials=tuple(sorted([*credentials, *changed], key=attrgetter("kind", "slot"))))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class State:
     def without(self, hidden: Collection[str]) -> State:
         """Return the state as a report shows it that hides users, by their lower-case names; whole where it hides none.
 
-        It does not tell whether one of them was there.
+        The state does not show whether one of them was there.
         """
         shown = {name: user for name, user in self.users.items() if name not in hidden}
         return State(self.at, shown, self.whole and not hidden)
@@ -157,7 +157,7 @@ class Detail:
 
 @dataclass(frozen=True)
 class Happening:
-    """One thing that happened. `key_rotated` only notes that a rotation meant as such is complete: nothing changes."""
+    """An event of a life. `key_rotated` only notes that a planned rotation is complete: nothing changes."""
 
     at: datetime
     event: str
@@ -171,7 +171,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class Life:
-    """An account from before `start` (its `birth`) until `end`, told in full."""
+    """An account from before `start` (its `birth`) until `end`, with all that happened."""
 
     account: str
     birth: datetime
@@ -240,7 +240,7 @@ def _stamp(instant: datetime | None, at: datetime, missing: str = "N/A") -> str:
 
 
 def _slot_cells(user: User, kind: str, at: datetime) -> list[str]:
-    by_slot = {credential.slot: credential for credential in user.of(kind)}
+    by_slot = {credential.slot: credential for credential in user.of_kind(kind)}
     cells = []
     for slot in SLOTS:
         credential = by_slot.get(slot)
@@ -328,7 +328,7 @@ class _Machine:
         heapq.heappush(self.queue, (at, next(self.numbers), step))
 
     def _next_tick(self, name: str) -> None:
-        """Checklist when something next happens under a name.
+        """Plan when something next happens under a name.
 
         Now and then that is a whole number of days before the end: seen by daily snapshots from `start`, some
         credential then lies idle for exactly the limit.
@@ -368,7 +368,7 @@ class _Machine:
         yield from ((weight / 4, step) for weight, step in self._slot_options(user, CERTIFICATE))
 
     def _slot_options(self, user: User, kind: str) -> Iterator[tuple[float, Step]]:
-        credentials = user.of(kind)
+        credentials = user.of_kind(kind)
         if len(credentials) < 2:
             yield 1.2, partial(self._make, user, kind)
         if not credentials:
@@ -445,7 +445,7 @@ class _Machine:
 
     def _make(self, user: User, kind: str, number: int = 1) -> list[Credential]:
         """Make one or two (a tie) in free slots, whichever they are: slot 1 may hold the newer one."""
-        credentials = user.of(kind)
+        credentials = user.of_kind(kind)
         free = [slot for slot in SLOTS if slot not in {credential.slot for credential in credentials}]
         slots = self.rng.sample(free, min(number, len(free)))
         created = [Credential(next(self.numbers), kind, slot, self.now) for slot in slots]
@@ -460,8 +460,8 @@ class _Machine:
         return created
 
     def _change(self, user: User, changed: Credential) -> None:
-        others = [credential for credential in user.of(changed.kind) if credential.serial != changed.serial]
-        self._put(user.with_credentials(changed.kind, [*others, changed]))
+        credentials = [credential for credential in user.of_kind(changed.kind) if credential.serial != changed.serial]
+        self._put(user.with_credentials(changed.kind, [*credentials, changed]))
 
     def _use(self, serial: int) -> None:
         if (pair := self._find(serial)) is None or not pair[1].active:
@@ -490,7 +490,7 @@ class _Machine:
             return None
         user, gone = pair
         remaining = user.with_credentials(
-            gone.kind, [credential for credential in user.of(gone.kind) if credential.serial != serial]
+            gone.kind, [credential for credential in user.of_kind(gone.kind) if credential.serial != serial]
         )
         self._put(remaining)
         self._note_credential("deleted", user, gone)
@@ -498,14 +498,14 @@ class _Machine:
 
     def _swap(self, user: User, kind: str) -> None:
         """Let a report from now on show each key in the other slot."""
-        moved = [replace(credential, slot=3 - credential.slot) for credential in user.of(kind)]
+        moved = [replace(credential, slot=3 - credential.slot) for credential in user.of_kind(kind)]
         self._put(user.with_credentials(kind, moved))
         for credential in moved:
             self._note_credential("moved", user, credential)
 
     def _rotate(self, user: User, old: Credential) -> None:
         """Replace a key: the new one first where there is room for it, else the old one goes first."""
-        if len(user.of(KEY)) == 2:
+        if len(user.of_kind(KEY)) == 2:
             self._remove(old.serial)
             self._later(1, self.rng.choice((30, 7200)), partial(self._replace_gone, user, old))
             return
@@ -517,7 +517,7 @@ class _Machine:
 
     def _replace_gone(self, before: User, old: Credential) -> None:
         user = self.users.get(before.lower)
-        if user is not None and user.created == before.created and len(user.of(KEY)) < 2:
+        if user is not None and user.created == before.created and len(user.of_kind(KEY)) < 2:
             new = self._make(user, KEY)[0]
             self._note_credential("rotated", user, new, replaces=old.created)
 
@@ -532,7 +532,7 @@ class _Machine:
 
     def _swap_lone(self, serial: int) -> None:
         pair = self._find(serial)
-        if pair is not None and len(pair[0].of(KEY)) == 1 and serial not in self.pinned:
+        if pair is not None and len(pair[0].of_kind(KEY)) == 1 and serial not in self.pinned:
             self._swap(pair[0], KEY)
 
     # Writing it down
@@ -656,7 +656,7 @@ def matched(
 
 def _slot_events(before: User, after: User, kind: str) -> set[Expected]:
     word, events = WORDS[kind], set()
-    pairs, lost, added = matched(before.of(kind), after.of(kind))
+    pairs, lost, added = matched(before.of_kind(kind), after.of_kind(kind))
 
     def add(event: str, subject: Credential) -> None:
         events.add(Expected(f"{word}_{event}", after.lower, kind, subject.created))
@@ -766,7 +766,9 @@ def _failing(report: str, state: State) -> set[_Subject]:
         if verdict.credential == PASSWORD:
             subjects.add(_Subject(user.lower, user.created, PASSWORD))
         else:
-            key = next(credential for credential in user.of(KEY) if verdict.credential == f"{KEY}_{credential.slot}")
+            key = next(
+                credential for credential in user.of_kind(KEY) if verdict.credential == f"{KEY}_{credential.slot}"
+            )
             subjects.add(_Subject(user.lower, user.created, KEY, key.created, key.serial))
     return subjects
 
@@ -777,7 +779,7 @@ def _renewed(subject: _Subject, before: State, now: State) -> bool:
     if subject.kind == PASSWORD:
         since = user.password_last_used or user.password_changed
     else:
-        key = next(credential for credential in user.of(KEY) if credential.serial == subject.serial)
+        key = next(credential for credential in user.of_kind(KEY) if credential.serial == subject.serial)
         since = key.last_used or key.created
     return since is not None and since > before.at
 
@@ -794,7 +796,7 @@ def _closed_by(subject: _Subject, last: State, closing: State) -> str:
         if not after.password_enabled:
             return "deactivated"
         return "used" if _later_use(before.password_last_used, after.password_last_used) else "changed"
-    key = next((credential for credential in after.of(KEY) if credential.serial == subject.serial), None)
+    key = next((credential for credential in after.of_kind(KEY) if credential.serial == subject.serial), None)
     if key is None:
         return "deleted"
     return "used" if key.active else "deactivated"

@@ -29,20 +29,25 @@ ACCOUNT = "111122223333"
 BOUNDS = ("opened_earliest", "opened_latest", "closed_earliest", "closed_latest", "open_days_min", "open_days_max")
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401
+def plain_value(value: Any) -> Any:  # noqa: ANN401
     if pd.isna(value):
         return None
     return value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
 
 
-def rows_of(found: History) -> list[dict[str, Any]]:
-    return [{str(name): plain(value) for name, value in row.items()} for row in found.lifetimes.to_dict("records")]
+def rows_of(summary: History) -> list[dict[str, Any]]:
+    return [
+        {str(name): plain_value(value) for name, value in row.items()} for row in summary.lifetimes.to_dict("records")
+    ]
 
 
-def holding(spans: list[Span], row: dict[str, Any]) -> list[tuple[datetime, datetime | None]]:
-    """The true beginning and end of a failure as it was first and last seen; none of what is not it but its twin."""
-    opened = [one.opened for one in spans if one.holds(row["first_seen"])]
-    closed = [one.closed for one in spans if one.holds(row["last_seen"])]
+def true_times(spans: list[Span], row: dict[str, Any]) -> list[tuple[datetime, datetime | None]]:
+    """Return the true beginnings and ends of a failure that was open when it was first and last seen.
+
+    A twin (a key made in the same second) has spans of its own, which do not fit.
+    """
+    opened = [span.opened for span in spans if span.holds(row["first_seen"])]
+    closed = [span.closed for span in spans if span.holds(row["last_seen"])]
     return list(zip(opened, closed, strict=False))
 
 
@@ -53,23 +58,23 @@ def test_the_bounds_hold_the_true_instants_of_every_control(tmp_path: Path, seed
         instant = START + timedelta(days=day, hours=7)
         write(tmp_path / f"{instant:%Y-%m-%dT%H-%M-%SZ}.csv", life.report(instant))
     spans = truth(life)
-    found = history([str(tmp_path)], Settings(make_checklist(), every_snapshot=True))
+    summary = history([str(tmp_path)], Settings(make_checklist(), every_snapshot=True))
     checked = 0
-    for row in rows_of(found):
+    for row in rows_of(summary):
         true = [
             pair
-            for subject, mine in spans.items()
+            for subject, subject_spans in spans.items()
             if (subject.control, subject.user, subject.kind) == (row["control"], row["user"].lower(), row["kind"])
             and subject.created == row["key_created"]
-            for pair in holding(mine, row)
+            for pair in true_times(subject_spans, row)
         ]
         assert true, row
-        assert any(fits(row, *pair) for pair in true), (row, true)
+        assert any(within_bounds(row, *pair) for pair in true), (row, true)
         checked += 1
     assert checked > 20
 
 
-def fits(row: dict[str, Any], opened: datetime, closed: datetime | None) -> bool:
+def within_bounds(row: dict[str, Any], opened: datetime, closed: datetime | None) -> bool:
     earliest, latest = row["opened_earliest"], row["opened_latest"]
     holds = (earliest is None or earliest <= opened) and opened <= latest == row["first_seen"]
     if row["state"] != "closed":
@@ -86,13 +91,13 @@ def fits(row: dict[str, Any], opened: datetime, closed: datetime | None) -> bool
     )
 
 
-def bounds_of(found: History) -> list[list[str]]:
-    def said(value: Any) -> str:  # noqa: ANN401
+def bounds_of(summary: History) -> list[list[str]]:
+    def text_of(value: Any) -> str:  # noqa: ANN401
         if isinstance(value, datetime):
             return f"{value:%m-%d %H:%M}"
         return "-" if value is None else f"{value:g}"
 
-    return [[said(row[name]) for name in BOUNDS] for row in rows_of(found)]
+    return [[text_of(row[name]) for name in BOUNDS] for row in rows_of(summary)]
 
 
 OLD = "2026-01-01T00:00:00Z"
@@ -103,48 +108,48 @@ def at_midnight(days: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[st
     return {f"{day}T00-00-00Z": rows for day, rows in days.items()}
 
 
-def test_month_end_snapshots_bound_when_it_was_fixed(tmp_path: Path) -> None:
+def test_month_end_snapshots_bound_when_a_failure_was_fixed(tmp_path: Path) -> None:
     days = {"2026-01-31": [MFA], "2026-02-28": [NO_MFA], "2026-03-31": [NO_MFA], "2026-04-30": [MFA]}
-    found = followed(tmp_path, at_midnight(days), make_checklist(controls=["console-mfa"]), sla_days=30)
-    assert bounds_of(found) == [["01-31 00:00", "02-28 00:00", "03-31 00:00", "04-30 00:00", "31", "89"]]
-    (measures,) = found.measures
+    summary = followed(tmp_path, at_midnight(days), make_checklist(controls=["console-mfa"]), sla_days=30)
+    assert bounds_of(summary) == [["01-31 00:00", "02-28 00:00", "03-31 00:00", "04-30 00:00", "31", "89"]]
+    (measures,) = summary.measures
     assert [measures[f"median_days_{end}"] for end in ("min", "max")] == [31, 89]
     assert [measures[f"within_sla_{end}"] for end in ("min", "max")] == [0, 0]
-    assert "days_open" in found.lifetimes  # what it was before, by the snapshots alone
+    assert "days_open" in summary.lifetimes  # what it was before, by the snapshots alone
 
 
 def test_a_limit_in_days_is_crossed_at_a_known_instant(tmp_path: Path) -> None:
-    kept = user("a", **key(rotated=OLD, used="2026-03-01T10:00:00Z"))
-    found = followed(tmp_path, at_midnight({"2026-03-31": [kept], "2026-04-30": [kept], "2026-05-31": []}))
-    assert bounds_of(found) == [["04-15 10:00", "04-30 00:00", "04-30 00:00", "05-31 00:00", "0", "45.5833"]]
+    idle = user("a", **key(rotated=OLD, used="2026-03-01T10:00:00Z"))
+    summary = followed(tmp_path, at_midnight({"2026-03-31": [idle], "2026-04-30": [idle], "2026-05-31": []}))
+    assert bounds_of(summary) == [["04-15 10:00", "04-30 00:00", "04-30 00:00", "05-31 00:00", "0", "45.5833"]]
     # Also where the oldest snapshot shows it already; and not before the last snapshot without it.
-    found = followed(tmp_path / "older", at_midnight({"2026-04-30": [kept]}))
-    assert bounds_of(found) == [["04-15 10:00", "04-30 00:00", "-", "-", "0", "-"]]
+    summary = followed(tmp_path / "older", at_midnight({"2026-04-30": [idle]}))
+    assert bounds_of(summary) == [["04-15 10:00", "04-30 00:00", "-", "-", "0", "-"]]
     off = user("a", **key(active="false", rotated=OLD, used="2026-03-01T10:00:00Z"))
-    found = followed(tmp_path / "off", at_midnight({"2026-04-20": [off], "2026-04-30": [kept], "2026-05-10": [kept]}))
-    assert bounds_of(found) == [["04-20 00:00", "04-30 00:00", "-", "-", "10", "-"]]
+    summary = followed(tmp_path / "off", at_midnight({"2026-04-20": [off], "2026-04-30": [idle], "2026-05-10": [idle]}))
+    assert bounds_of(summary) == [["04-20 00:00", "04-30 00:00", "-", "-", "10", "-"]]
 
 
 def test_a_use_that_the_next_report_shows_closes_a_failure_although_it_fails_there_again(tmp_path: Path) -> None:
     fails, again = (user("a", **key(rotated=OLD, used=f"2026-{day}T09:00:00Z")) for day in ("06-01", "08-01"))
-    found = followed(tmp_path, at_midnight({"2026-06-30": [fails], "2026-07-31": [fails], "2026-09-30": [again]}))
-    assert bounds_of(found) == [
+    summary = followed(tmp_path, at_midnight({"2026-06-30": [fails], "2026-07-31": [fails], "2026-09-30": [again]}))
+    assert bounds_of(summary) == [
         ["07-16 09:00", "07-31 00:00", "07-31 00:00", "08-01 09:00", "0", "16"],
         ["09-15 09:00", "09-30 00:00", "-", "-", "0", "-"],
     ]
-    rows = rows_of(found)
+    rows = rows_of(summary)
     assert [(row["state"], row["closed_by"], row["reopened"]) for row in rows] == [
         ("closed", "used", 0),
         ("open", None, 1),
     ]
-    assert found.trend[["open", "opened", "closed"]].to_numpy().tolist() == [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
+    assert summary.trend[["open", "opened", "closed"]].to_numpy().tolist() == [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
 
 
-def test_nothing_bounds_the_beginning_of_what_was_always_there(tmp_path: Path) -> None:
+def test_a_failure_of_the_oldest_snapshot_has_no_earliest_beginning(tmp_path: Path) -> None:
     days = at_midnight({"2026-03-31": [NO_MFA], "2026-04-30": [MFA]})
-    found = followed(tmp_path, days, make_checklist(controls=["console-mfa"]))
-    assert bounds_of(found) == [["-", "03-31 00:00", "03-31 00:00", "04-30 00:00", "0", "-"]]
-    assert found.measures[0]["of_unknown_beginning"] == 1
+    summary = followed(tmp_path, days, make_checklist(controls=["console-mfa"]))
+    assert bounds_of(summary) == [["-", "03-31 00:00", "03-31 00:00", "04-30 00:00", "0", "-"]]
+    assert summary.measures[0]["of_unknown_beginning"] == 1
 
 
 def test_a_snapshot_that_could_not_decide_shows_nobody_without_the_failure(tmp_path: Path) -> None:
@@ -153,37 +158,37 @@ def test_a_snapshot_that_could_not_decide_shows_nobody_without_the_failure(tmp_p
     days = at_midnight({"2026-01-31": [MFA], "2026-02-28": [unsure], "2026-03-31": [NO_MFA]})
     assert bounds_of(followed(tmp_path, days, checklist))[0][:2] == ["01-31 00:00", "03-31 00:00"]
     days.pop("2026-01-31T00-00-00Z")
-    found = followed(tmp_path / "unknown", days, checklist)
-    assert bounds_of(found)[0][:2] == ["-", "03-31 00:00"]
-    assert found.measures[0]["of_unknown_beginning"] == 1
+    summary = followed(tmp_path / "unknown", days, checklist)
+    assert bounds_of(summary)[0][:2] == ["-", "03-31 00:00"]
+    assert summary.measures[0]["of_unknown_beginning"] == 1
 
 
-def test_judged_at_dates_the_bounds_are_those_of_the_snapshots(tmp_path: Path) -> None:
+def test_the_bounds_of_failures_judged_at_dates_are_those_of_the_snapshots(tmp_path: Path) -> None:
     # Of 10 February and 10 March; judged at the ends of these months.
     days = at_midnight({"2026-01-10": [MFA], "2026-02-10": [NO_MFA], "2026-03-10": [MFA]})
-    found = followed(tmp_path, days, make_checklist(controls=["console-mfa"]), series="monthly")
-    assert bounds_of(found) == [["01-10 00:00", "02-28 23:59", "02-10 00:00", "03-31 23:59", "0", "81"]]
+    summary = followed(tmp_path, days, make_checklist(controls=["console-mfa"]), series="monthly")
+    assert bounds_of(summary) == [["01-10 00:00", "02-28 23:59", "02-10 00:00", "03-31 23:59", "0", "81"]]
 
 
-# What could not be checked is no fix
+# A check that could not be made is no fix
 
 
 def test_a_report_without_root_fixes_nothing_of_root(tmp_path: Path) -> None:
     write(tmp_path / f"in/2026-01-31_{ACCOUNT}.csv", csv_of(root(), user("a")))
     write(tmp_path / f"in/2026-02-28_{ACCOUNT}.csv", csv_of(user("a")))
-    found = history([str(tmp_path / "in")], Settings(make_checklist(controls=["root-mfa"]), every_snapshot=True))
-    assert [(row["state"], row["closed_at"]) for row in rows_of(found)] == [("lost_sight", None)]
-    assert (found.measures[0]["not_checked"], found.exit_code) == (1, 1)
+    summary = history([str(tmp_path / "in")], Settings(make_checklist(controls=["root-mfa"]), every_snapshot=True))
+    assert [(row["state"], row["closed_at"]) for row in rows_of(summary)] == [("lost_sight", None)]
+    assert (summary.measures[0]["not_checked"], summary.exit_code) == (1, 1)
 
 
-def test_a_report_without_the_column_fixes_nothing_in_it(tmp_path: Path) -> None:
-    more = ("additional_credentials_info",)
-    named = user("a", additional_credentials_info="3 more access keys")
-    write(tmp_path / f"in/2026-01-31_{ACCOUNT}.csv", csv_of(root(), named, columns=COLUMNS_22 + more))
-    write(tmp_path / f"in/2026-02-28_{ACCOUNT}.csv", csv_of(root(), named))
+def test_a_report_without_a_column_fixes_nothing_that_the_column_shows(tmp_path: Path) -> None:
+    extra_columns = ("additional_credentials_info",)
+    failing = user("a", additional_credentials_info="3 more access keys")
+    write(tmp_path / f"in/2026-01-31_{ACCOUNT}.csv", csv_of(root(), failing, columns=COLUMNS_22 + extra_columns))
+    write(tmp_path / f"in/2026-02-28_{ACCOUNT}.csv", csv_of(root(), failing))
     checklist = make_checklist(controls=["additional-credentials"])
-    found = history([str(tmp_path / "in")], Settings(checklist, every_snapshot=True))
-    assert [row["state"] for row in rows_of(found)] == ["lost_sight"]
+    summary = history([str(tmp_path / "in")], Settings(checklist, every_snapshot=True))
+    assert [row["state"] for row in rows_of(summary)] == ["lost_sight"]
 
 
 # history and audit agree
@@ -225,26 +230,28 @@ def test_history_counts_what_audit_counts(tmp_path: Path) -> None:
     options = ["--format", "parquet", "-o", "out", "--json"]
     audit, followed = (json.loads(run(name, "in", *options, cwd=tmp_path).stdout) for name in ("audit", "history"))
     names = {"fail": "open", "not_checked": "not_checked", "manual": "manual"}
-    for one, other in zip(audit["by_control"], followed["measures"], strict=True):
-        assert [one[name] for name in names] == [other[name] for name in names.values()], one["control"]
-    said = run("history", "in", "--format", "parquet", "-o", "out", cwd=tmp_path).stdout
-    assert " not checked, 1 manual check." in said
+    for audit_counts, history_counts in zip(audit["by_control"], followed["measures"], strict=True):
+        assert [audit_counts[name] for name in names] == [history_counts[name] for name in names.values()], (
+            audit_counts["control"]
+        )
+    output = run("history", "in", "--format", "parquet", "-o", "out", cwd=tmp_path).stdout
+    assert " not checked, 1 manual check." in output
 
 
-def test_what_opened_was_closed_and_lost_adds_up(tmp_path: Path) -> None:
+def test_opened_closed_and_lost_failures_add_up(tmp_path: Path) -> None:
     unsure, fails = user("a", mfa_active="?", **password(changed=OLD)), user("b", **password(changed=OLD))
     days = {"2026-01-31": [NO_MFA, fails], "2026-02-28": [unsure], "2026-03-31": [NO_MFA]}
-    found = followed(tmp_path, days, make_checklist(controls=["console-mfa"]))
-    assert found.trend[["open", "opened", "closed", "lost"]].to_numpy().tolist() == [
+    summary = followed(tmp_path, days, make_checklist(controls=["console-mfa"]))
+    assert summary.trend[["open", "opened", "closed", "lost"]].to_numpy().tolist() == [
         *([2, 2, 0, 0], [0, 0, 1, 1], [1, 1, 0, 0]),
     ]
     assert (
-        found.lines[0]
+        summary.lines[0]
         == "1 failure open: 2 in the oldest snapshots, plus 1 opened since, minus 1 closed, minus 1 lost to follow-up."
     )
 
 
-def test_a_deadline_finer_than_the_snapshots_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_deadline_shorter_than_the_time_between_snapshots_has_a_note(tmp_path: Path) -> None:
     for day, rows in {"2026-01-31": [MFA], "2026-02-28": [NO_MFA], "2026-03-31": [MFA]}.items():
         write(tmp_path / f"in/{day}T00-00-00Z_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), *rows))
     options = ["in", "--control", "console-mfa", "--format", "parquet", "-o", "out"]
@@ -267,8 +274,8 @@ def test_a_report_that_may_lack_users_shows_nobody_without_the_failure(tmp_path:
     late["user_creation_time"] = "2026-03-05T00:00:00Z"
     write(folder / f"2026-03-31T00-00-00Z_{ACCOUNT}.csv", csv_of(root(), NO_MFA, late))
     checklist = make_checklist(controls=["console-mfa"])
-    found = history([str(folder)], Settings(checklist, every_snapshot=True))
-    assert [row[:2] for row in bounds_of(found)] == [["01-31 00:00", "03-31 00:00"], ["03-05 00:00", "03-31 00:00"]]
+    summary = history([str(folder)], Settings(checklist, every_snapshot=True))
+    assert [row[:2] for row in bounds_of(summary)] == [["01-31 00:00", "03-31 00:00"], ["03-05 00:00", "03-31 00:00"]]
 
 
 def test_a_key_switched_off_and_on_between_two_snapshots_is_within_the_bounds(tmp_path: Path) -> None:

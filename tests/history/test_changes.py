@@ -34,11 +34,11 @@ def events_of(
 
 
 def as_expected(events: pd.DataFrame) -> set[Expected]:
-    found = set()
-    for event, name, kind, made in events[["event", "user", "kind", "made"]].itertuples(index=False):
-        created = None if made == NO_TIME else START.fromtimestamp(made / 1e6, UTC)
-        found.add(Expected(event, name.lower(), kind, created))
-    return found
+    expected = set()
+    for event, name, kind, created_micros in events[["event", "user", "kind", "made"]].itertuples(index=False):
+        created = None if created_micros == NO_TIME else START.fromtimestamp(created_micros / 1e6, UTC)
+        expected.add(Expected(event, name.lower(), kind, created))
+    return expected
 
 
 @pytest.mark.parametrize(("seed", "days"), list(product(range(12), [(10, 11), (10, 40), (3, 110), (30, 30)])))
@@ -72,54 +72,56 @@ def test_the_truth_is_recovered(tmp_path: Path, seed: int, days: tuple[int, int]
         (user("a"), user("a", user_creation_time=MAR), ["user_recreated"]),
     ],
 )
-def test_single_changes(tmp_path: Path, old: dict[str, str], new: dict[str, str], events: list[str]) -> None:
-    found, log = events_of(tmp_path, csv_of(root(), old), csv_of(root(), new))
-    assert events == found["event"].tolist()
+def test_single_changes_have_the_expected_events(
+    tmp_path: Path, old: dict[str, str], new: dict[str, str], events: list[str]
+) -> None:
+    event_rows, log = events_of(tmp_path, csv_of(root(), old), csv_of(root(), new))
+    assert events == event_rows["event"].tolist()
     assert log.rows == []
 
 
-def test_two_keys_of_one_instant_are_told_apart_by_slot(tmp_path: Path) -> None:
+def test_two_keys_created_at_one_instant_differ_by_slot(tmp_path: Path) -> None:
     old = user("a", **key(1, rotated=JAN), **key(2, rotated=JAN, used=FEB))
     new = user("a", **key(1, rotated=JAN, used=MAR), **key(2, active="false", rotated=JAN, used=FEB))
-    found, _ = events_of(tmp_path, csv_of(old), csv_of(new))
-    assert found[["event", "credential"]].to_numpy().tolist() == [
+    event_rows, _ = events_of(tmp_path, csv_of(old), csv_of(new))
+    assert event_rows[["event", "credential"]].to_numpy().tolist() == [
         ["key_used", "access_key_1"],
         ["key_deactivated", "access_key_2"],
     ]
 
 
-def test_what_cannot_be_is_an_issue(tmp_path: Path) -> None:
+def test_a_time_that_goes_backwards_is_an_issue(tmp_path: Path) -> None:
     old = user("a", **key(rotated=JAN, used=MAR), **password(used=FEB, changed=FEB))
     new = user("a", **key(rotated=JAN, used=FEB), **password(used=JAN, changed=JAN))
-    found, log = events_of(tmp_path, csv_of(old), csv_of(new))
-    assert found["event"].tolist() == ["password_changed"]
+    event_rows, log = events_of(tmp_path, csv_of(old), csv_of(new))
+    assert event_rows["event"].tolist() == ["password_changed"]
     assert codes(log) == ["went_backwards"] * 3
 
 
-def test_what_was_made_before_the_older_snapshot_should_be_in_it(tmp_path: Path) -> None:
-    kept = user("a", **password(changed=JAN))
+def test_a_key_or_user_older_than_the_older_snapshot_should_be_in_it(tmp_path: Path) -> None:
+    old = user("a", **password(changed=JAN))
     new = csv_of(
         user("a", **password(changed=JAN), **key(rotated="2026-02-01T00:00:00Z")),
         user("b", user_creation_time="2026-01-01T00:00:00Z"),
         # A report dated by its day may be of any time of it, and AWS hands out one of up to four hours before.
         user("c", user_creation_time="2026-02-14T20:00:00Z", **key(rotated="2026-02-14T21:00:00Z")),
     )
-    found, log = events_of(tmp_path, csv_of(kept), new)
-    assert found["event"].tolist() == ["key_created", "user_created", "user_created", "key_created"]
+    event_rows, log = events_of(tmp_path, csv_of(old), new)
+    assert event_rows["event"].tolist() == ["key_created", "user_created", "user_created", "key_created"]
     assert [(row[4], row[3]) for row in log.rows] == [("missed_before", "b"), ("missed_before", "a")]
     assert "user b was created on 2026-01-01" in log.rows[0][5]
     assert "access_key_1 of a was created on 2026-02-01" in log.rows[1][5]
 
 
-def test_a_key_that_was_there_already_replaces_none(tmp_path: Path) -> None:
+def test_a_key_created_before_the_older_report_replaces_none(tmp_path: Path) -> None:
     old, new = csv_of(user("a", **key(rotated=JAN))), csv_of(user("a", **key(2, rotated=FEB)))
-    found, log = events_of(tmp_path, old, new)
-    assert found["event"].tolist() == ["key_deleted", "key_created"]
+    event_rows, log = events_of(tmp_path, old, new)
+    assert event_rows["event"].tolist() == ["key_deleted", "key_created"]
     assert codes(log) == ["missed_before"]
 
 
-def test_a_key_made_on_the_day_of_the_older_report_replaces_one(tmp_path: Path) -> None:
+def test_a_key_created_on_the_day_of_the_older_report_replaces_one(tmp_path: Path) -> None:
     old, new = csv_of(user("a", **key(rotated=JAN))), csv_of(user("a", **key(2, rotated="2026-02-15T10:00:00Z")))
-    found, log = events_of(tmp_path, old, new)
-    assert found["event"].tolist() == ["key_rotated"]
+    event_rows, log = events_of(tmp_path, old, new)
+    assert event_rows["event"].tolist() == ["key_rotated"]
     assert codes(log) == []

@@ -61,7 +61,7 @@ def test_folders_and_store_say_the_same(store: Path, tmp_path: Path) -> None:
     tables = [parquet.read_table(tmp_path / name / "events.parquet", columns=columns).to_pylist() for name in "ab"]
     for table in tables:
         for row in table:
-            # Without older snapshots nothing tells that a failure was there before.
+            # Without older snapshots nothing shows that a failure was there before.
             row["event"] = "new_failure" if row["event"] == "regressed" else row["event"]
     assert sorted(tables[0], key=str) == sorted(tables[1], key=str)
 
@@ -124,14 +124,14 @@ def test_exit_codes(tmp_path: Path) -> None:
         (["history", "2026-10-31.csv", "--as-of-series", "2026-1-1"], "--as-of-series: not a date", "write 2026-10-31"),
         (["history", "--store", "empty"], "no snapshot store: empty", ""),
         (["store", "empty"], "no snapshot store: empty", ""),
-        (["compare", "a", "b", "--fail-on", "high"], "credreport compare has no option --fail-on", "manual nightly"),
+        (["compare", "a", "b", "--fail-on", "grave"], "--fail-on: no such choice: 'grave'", "choose from critical"),
         (["compare", "a", "b", "--leavers=x"], "credreport compare has no option --leavers", "audit --leavers"),
         (["history", "a", "--leavers", "x"], "credreport history has no option --leavers", "audit --leavers"),
         (["history", "a", "--as-of", "2026-10-31"], "credreport history has no option --as-of", "--as-of-series"),
         (["ingest", "2026-10-31.csv"], "Missing option '--store'", "credreport ingest --help"),
     ],
 )
-def test_errors_say_what_and_what_to_do(tmp_path: Path, arguments: list[str], message: str, hint: str) -> None:
+def test_errors_name_the_problem_and_the_remedy(tmp_path: Path, arguments: list[str], message: str, hint: str) -> None:
     write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a", **key(rotated=OLD))))
     write(tmp_path / "new.csv", csv_of(root(), user("a")))
     (tmp_path / "empty").mkdir()
@@ -141,7 +141,7 @@ def test_errors_say_what_and_what_to_do(tmp_path: Path, arguments: list[str], me
     assert hint in done.stderr.partition("\nhint: ")[2]
 
 
-def test_the_store_is_told(store: Path, tmp_path: Path) -> None:
+def test_the_store_is_described(store: Path, tmp_path: Path) -> None:
     shown = run("store", store)
     assert shown.returncode == 0
     assert "18 snapshots of 6 accounts" in shown.stdout
@@ -159,12 +159,12 @@ def test_the_store_is_told(store: Path, tmp_path: Path) -> None:
     damaged = run("store", store)
     assert damaged.returncode == 3
     assert "damaged: snapshots/month=2026-10" in damaged.stdout
-    rest = run("history", "--store", store, *ONLY, "-o", tmp_path / "out", "--format", "parquet")
-    assert rest.returncode == 3
-    assert "damaged part of a store" in rest.stdout
+    followed = run("history", "--store", store, *ONLY, "-o", tmp_path / "out", "--format", "parquet")
+    assert followed.returncode == 3
+    assert "damaged part of a store" in followed.stdout
 
 
-def test_exceptions_cover_what_is_open_and_what_is_new(tmp_path: Path) -> None:
+def test_waivers_cover_open_and_new_failures(tmp_path: Path) -> None:
     policy = write(
         tmp_path / "policy.toml",
         """
@@ -189,8 +189,10 @@ def test_exceptions_cover_what_is_open_and_what_is_new(tmp_path: Path) -> None:
     (measures,) = json.loads(followed.stdout)["measures"]
     assert (measures["open"], measures["waived"]) == (1, 1)
     lifetimes = parquet.read_table(tmp_path / "out/lifetimes.parquet").to_pylist()
-    assert [(one["user"], one["state"], one["waiver"]) for one in lifetimes] == [("b", "open", "X-1")]
-    # After its last day, what it covered counts again.
+    assert [(lifetime["user"], lifetime["state"], lifetime["waiver"]) for lifetime in lifetimes] == [
+        ("b", "open", "X-1")
+    ]
+    # After the last day of the waiver the failure counts again.
     write(tmp_path / "2027-01-31.csv", after)
     late = run("history", *paths, tmp_path / "2027-01-31.csv", *options, "--format", "parquet", "--json")
     facts = json.loads(late.stdout)
@@ -209,13 +211,13 @@ def test_a_waiver_that_expired_between_two_snapshots_is_shown(tmp_path: Path) ->
         done = run(command, *paths, *ONLY, "--policy", policy, "-o", tmp_path / command, "--format", "parquet")
         assert f"\nWaivers to review: 1\n  {policy}:1 " in done.stdout
         assert (done.returncode, "1 failure now, 1 before" in done.stdout) == (code, command == "compare")
-        kept = run(command, *paths, *ONLY, "-o", tmp_path / command, "--format", "parquet")
-        assert "Waivers" not in kept.stdout
+        without_policy = run(command, *paths, *ONLY, "-o", tmp_path / command, "--format", "parquet")
+        assert "Waivers" not in without_policy.stdout
 
 
-def test_an_account_without_a_newer_snapshot_is_told_from_one_that_is_only_on_the_older_side(tmp_path: Path) -> None:
-    kept, stopped, gone = "111122223333", "444455556666", "777788889999"
-    for account, days in ((kept, ("08-31", "09-30")), (stopped, ("08-31",)), (gone, ("08-31",))):
+def test_an_account_without_a_newer_snapshot_differs_from_an_account_of_the_older_side_only(tmp_path: Path) -> None:
+    continued, stopped, gone = "111122223333", "444455556666", "777788889999"
+    for account, days in ((continued, ("08-31", "09-30")), (stopped, ("08-31",)), (gone, ("08-31",))):
         for day in days:
             report = csv_of(root(account=account), user("a", account=account, **key(rotated=OLD)))
             write(tmp_path / f"in/2026-{day}/{account}.csv", report)
@@ -229,8 +231,8 @@ def test_an_account_without_a_newer_snapshot_is_told_from_one_that_is_only_on_th
     (tmp_path / "in/2026-09-30" / f"{stopped}_2026-08-31.csv").write_bytes(
         (tmp_path / f"in/2026-08-31/{stopped}.csv").read_bytes()
     )
-    given = [tmp_path / "2026-08-31.csv", *sorted((tmp_path / "in/2026-08-31").iterdir())]
-    for path in given:
+    old_paths = [tmp_path / "2026-08-31.csv", *sorted((tmp_path / "in/2026-08-31").iterdir())]
+    for path in old_paths:
         write(tmp_path / "old" / "2026-08-31" / path.name, path.read_text())
     done = run("compare", tmp_path / "old", tmp_path / "in/2026-09-30", *out)
     assert (
@@ -240,20 +242,20 @@ def test_an_account_without_a_newer_snapshot_is_told_from_one_that_is_only_on_th
     assert (again["only_old"], again["no_newer_snapshot"]) == ([stopped, gone], [stopped])
 
 
-def test_the_screen_of_a_comparison_parts_changes_from_results(store: Path, tmp_path: Path) -> None:
+def test_the_screen_of_a_comparison_separates_changes_from_results(store: Path, tmp_path: Path) -> None:
     times = ["--from", "2026-09-30", "--to", "2026-10-31"]
-    asked = ["compare", "--store", str(store), *times, "-o", str(tmp_path / "out"), "--format", "parquet"]
-    done = run(*asked)
+    command = ["compare", "--store", str(store), *times, "-o", str(tmp_path / "out"), "--format", "parquet"]
+    done = run(*command)
     headings = [line.split("  ")[1] for line in done.stdout.splitlines() if line.startswith(("  Changes", "  Checks"))]
     assert headings == ["Changes of users and credentials", "Checks"]
-    facts = json.loads(run(*asked, "--json").stdout)
+    facts = json.loads(run(*command, "--json").stdout)
     events = facts["events"]
     now = events["new_failure"] + events["regressed"] + events["still_failing"]
     before = events["still_failing"] + events["fixed"] + events.get("not_known", 0)
     assert f"\n{now} failures now, {before} before, in the 3 accounts compared.\n" in done.stdout
     assert "8 because the user or the credential was deleted" in done.stdout
     assert "Fixed failures" not in done.stdout
-    assert f"Fixed failures, 10 of {events['fixed']}" in run(*asked, "--verbose").stdout
+    assert f"Fixed failures, 10 of {events['fixed']}" in run(*command, "--verbose").stdout
     written = parquet.read_table(tmp_path / "out/events.parquet").to_pylist()
     is_new = [(row["user"], row["control"]) for row in written if row["event"] in {"new_failure", "regressed"}]
     assert [(row["user"], row["control"]) for row in facts["new_failures"]] == is_new
@@ -267,19 +269,19 @@ def test_a_comparison_without_events_has_no_table(tmp_path: Path) -> None:
     assert done.stdout.startswith("\n0 new failures; 0 fixed.\n0 still failing.\n0 failures now, 0 before, ")
 
 
-@pytest.mark.parametrize("asked", [["--fail-on", "critical"], ["--fail-on", "high"], [], ["--strict"]])
-def test_the_number_that_counts_is_zero_with_exit_code_0(store: Path, tmp_path: Path, asked: list[str]) -> None:
+@pytest.mark.parametrize("options", [["--fail-on", "critical"], ["--fail-on", "high"], [], ["--strict"]])
+def test_the_number_that_counts_is_zero_with_exit_code_0(store: Path, tmp_path: Path, options: list[str]) -> None:
     out = ["-o", str(tmp_path / "out"), "--format", "parquet", "--json", "--exit-zero"]
-    history = json.loads(run("history", "--store", store, *asked, *out).stdout)
+    history = json.loads(run("history", "--store", store, *options, *out).stdout)
     lifetimes = parquet.read_table(tmp_path / "out/lifetimes.parquet").to_pylist()
-    at_least = {"critical": ["critical"], "high": ["critical", "high"]}.get(asked[-1] if asked else "")
+    at_least = {"critical": ["critical"], "high": ["critical", "high"]}.get(options[-1] if options else "")
     failures = [row for row in lifetimes if row["state"] == "open" and (not at_least or row["severity"] in at_least)]
-    undecided = sum(row["not_checked"] - (0 if "--strict" in asked else row["manual"]) for row in history["measures"])
+    undecided = sum(row["not_checked"] - (0 if "--strict" in options else row["manual"]) for row in history["measures"])
     assert history["open_counted"] == len(failures) + (0 if at_least else undecided)
-    audit = json.loads(run("audit", SAMPLES, *asked, *out).stdout)
+    audit = json.loads(run("audit", SAMPLES, *options, *out).stdout)
     open_checks = [row for row in audit["by_control"] if not at_least or row["severity"] in at_least]
     assert audit["open_counted"] == sum(row["open"] for row in open_checks) + (
-        sum(row["manual"] for row in open_checks) if "--strict" in asked else 0
+        sum(row["manual"] for row in open_checks) if "--strict" in options else 0
     )
 
 
@@ -299,18 +301,62 @@ def test_a_store_without_the_option_is_named(tmp_path: Path) -> None:
     assert f"--store {store} --from DATE --to DATE" in done.stderr
 
 
-def test_what_is_removed_with_the_earlier_run_is_named(tmp_path: Path) -> None:
+def test_the_files_removed_with_the_earlier_run_are_named(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    place = ("-o", out)
+    out_option = ("-o", out)
     removed = "Removed with the earlier run: "
     hint = f" (to add a format to an evidence set and keep the others: credreport render {out} --format NAME)."
     old, new = f"{SAMPLES}/2026-09-30", f"{SAMPLES}/2026-10-31"
-    assert removed not in run("audit", new, *place).stdout
-    assert removed not in run("audit", new, *place).stdout
-    assert f"{removed}report.html, workbook.xlsx, charts/{hint}" in run("audit", new, *place, "--format", "pdf").stdout
-    assert f"{removed}summary.pdf{hint}" in run("history", old, new, *place, "--format", "html").stdout
-    assert f"{removed}report.html{hint}" in run("compare", old, new, *place, "--format", "excel").stdout
+    assert removed not in run("audit", new, *out_option).stdout
+    assert removed not in run("audit", new, *out_option).stdout
+    assert (
+        f"{removed}report.html, workbook.xlsx, charts/{hint}"
+        in run("audit", new, *out_option, "--format", "pdf").stdout
+    )
+    assert f"{removed}summary.pdf{hint}" in run("history", old, new, *out_option, "--format", "html").stdout
+    assert f"{removed}report.html{hint}" in run("compare", old, new, *out_option, "--format", "excel").stdout
     for quiet in ("--quiet", "--json"):
-        said = run("audit", new, *place, "--format", "html", quiet)
-        assert removed not in said.stdout + said.stderr
-        run("audit", new, *place, "--format", "excel", "--quiet")
+        done = run("audit", new, *out_option, "--format", "html", quiet)
+        assert removed not in done.stdout + done.stderr
+        run("audit", new, *out_option, "--format", "excel", "--quiet")
+
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+@pytest.fixture
+def newly_unused(tmp_path: Path) -> Path:
+    """Write two snapshots: in the newer one, the key of anna is unused for the first time."""
+    cells = key(rotated=OLD, used="2026-08-01T00:00:00Z")
+    for day in ("2026-08-31", "2026-10-31"):
+        write(tmp_path / f"{day}.csv", csv_of(root(mfa_active="true"), user("anna", **cells)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+@pytest.mark.parametrize("hidden", [False, True], ids=["names", "pseudonyms"])
+def test_fail_on_sets_from_which_severity_on_a_new_failure_counts(
+    newly_unused: Path, severity: str, *, hidden: bool
+) -> None:
+    write(newly_unused / "credreport.toml", f'[controls.unused-credentials]\nseverity = "{severity}"\n')
+    arguments = ["compare", "2026-08-31.csv", "2026-10-31.csv", *ONLY, "-o", "out", "--format", "parquet"]
+    arguments += ["--pseudonyms", "key"] if hidden else []
+    for least in SEVERITIES:
+        counts = SEVERITIES.index(severity) >= SEVERITIES.index(least)
+        done = run(*arguments, "--fail-on", least, cwd=newly_unused)
+        which = {"low": "", "critical": " of severity critical"}.get(least, f" of severity {least} or higher")
+        reason = f"1: 1 new failure{which} is open" if counts else f"0: no new failure{which} is open"
+        assert (done.returncode, f"\nExit code {reason}.\n" in done.stdout) == (int(counts), True), done.stdout
+        facts = json.loads(run(*arguments, "--fail-on", least, "--json", cwd=newly_unused).stdout)
+        assert (facts["open_counted"], len(facts["new_failures"])) == (int(counts), 1)
+    assert run(*arguments, cwd=newly_unused).returncode == 1
+    assert run(*arguments, "--fail-on", severity, "--exit-zero", cwd=newly_unused).returncode == 0
+
+
+def test_a_waived_new_failure_counts_for_no_severity(newly_unused: Path) -> None:
+    waiver = 'user = "anna"\ncontrol = "unused-credentials"\nreason = "r"\nowner = "o"\nexpires = 2027-01-31\n'
+    write(newly_unused / "credreport.toml", f"[waivers.a]\n{waiver}")
+    arguments = ["compare", "2026-08-31.csv", "2026-10-31.csv", *ONLY, "-o", "out", "--format", "parquet"]
+    for least in SEVERITIES:
+        done = run(*arguments, "--fail-on", least, cwd=newly_unused)
+        assert (done.returncode, "1 new failure (1 waived)" in done.stdout) == (0, True), done.stdout

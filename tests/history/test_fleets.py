@@ -1,4 +1,4 @@
-"""Many accounts: what is found of one does not depend on the others, nor on how many are worked on at once."""
+"""Many accounts: the results of one do not depend on the others, nor on how many are worked on at once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def plain(table: pd.DataFrame) -> list[list[str]]:
+def plain_rows(table: pd.DataFrame) -> list[list[str]]:
     """Return rows as texts, in an order of their own."""
     return sorted(table.astype("str").fillna("-").to_numpy().tolist())
 
@@ -53,12 +53,12 @@ def plain(table: pd.DataFrame) -> list[list[str]]:
 def test_batches_hold_whole_accounts_and_lose_nothing(fleet: Path, rows: int) -> None:
     log = IssueLog()
     batches = list(by_accounts(fleet / "store", log=log, rows=rows))
-    seen = [set(batch["account_id"]) for batch in batches]
-    assert sorted(account for accounts in seen for account in accounts) == ACCOUNTS
+    accounts_of_batches = [set(batch["account_id"]) for batch in batches]
+    assert sorted(account for accounts in accounts_of_batches for account in accounts) == ACCOUNTS
     assert len(batches) == {1: 140, 10**6: 1}.get(rows, len(batches))
     assert all(len(batch) <= max(rows, 12) for batch in batches), "an account has no more than 12 rows"
     whole = load(fleet / "store").drop(columns="report")
-    assert plain(pd.concat([batch.drop(columns="report") for batch in batches])) == plain(whole)
+    assert plain_rows(pd.concat([batch.drop(columns="report") for batch in batches])) == plain_rows(whole)
     assert log.rows == []
     assert span(fleet / "store") == (START + timedelta(days=DAYS[0]), START + timedelta(days=DAYS[-1]))
 
@@ -69,7 +69,7 @@ def test_history_is_the_same_from_the_store_and_from_reports(fleet: Path, series
     from_store = history([], SETTINGS, store=fleet / "store", series=series)
     assert len(from_store.lifetimes) > len(ACCOUNTS)
     for name in ("lifetimes", "trend", "coverage"):
-        assert plain(getattr(from_store, name)) == plain(getattr(from_reports, name)), name
+        assert plain_rows(getattr(from_store, name)) == plain_rows(getattr(from_reports, name)), name
     assert from_store.not_covered == from_reports.not_covered
     assert from_store.measures == from_reports.measures
     dates = [] if series == () else months(START, START + timedelta(days=DAYS[-1]))
@@ -77,18 +77,18 @@ def test_history_is_the_same_from_the_store_and_from_reports(fleet: Path, series
     batches = by_accounts(fleet / "store", columns=STORED_COLUMNS, log=log, rows=30)
     small = Following(SETTINGS, dates).of_users(batches, log)
     pd.testing.assert_frame_equal(small.trend, from_store.trend)
-    assert plain(small.lifetimes) == plain(from_store.lifetimes)
+    assert plain_rows(small.lifetimes) == plain_rows(from_store.lifetimes)
 
 
 def test_compare_is_the_same_from_the_store_and_from_reports(fleet: Path) -> None:
-    # Older snapshots on the older side tell what had failed before.
+    # Older snapshots on the older side show what had failed before.
     old, new = [str(fleet / str(day)) for day in DAYS[:-1]], [str(fleet / str(DAYS[-1]))]
     from_reports = compare(old, new, SETTINGS)
     until = START + timedelta(days=DAYS[-1])
-    found = compare_stored(fleet / "store", until - timedelta(days=1), until, SETTINGS)
-    assert list(found.accounts) == list(from_reports.accounts) == ACCOUNTS
-    assert plain(found.events) == plain(from_reports.events)
-    assert {"new_failure", "regressed", "fixed"} <= set(found.events["event"])
+    from_store = compare_stored(fleet / "store", until - timedelta(days=1), until, SETTINGS)
+    assert list(from_store.accounts) == list(from_reports.accounts) == ACCOUNTS
+    assert plain_rows(from_store.events) == plain_rows(from_reports.events)
+    assert {"new_failure", "regressed", "fixed"} <= set(from_store.events["event"])
 
 
 def test_row_groups_hold_whole_accounts_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_row_groups_hold_whole_accounts_where_they_fit(monkeypatch: pytest.Monke
     assert list(parts.row_groups(np.zeros(0, np.int64))) == []
 
 
-def test_what_is_damaged_of_a_part_is_named_once_and_the_rest_followed(fleet: Path, tmp_path: Path) -> None:
+def test_damage_in_a_part_is_named_once_and_other_accounts_are_followed(fleet: Path, tmp_path: Path) -> None:
     shutil.copytree(fleet / "store", tmp_path / "store")
     part = "snapshots/month=2026-02/part-0.parquet"
     path = tmp_path / "store" / part
@@ -108,17 +108,19 @@ def test_what_is_damaged_of_a_part_is_named_once_and_the_rest_followed(fleet: Pa
     content[at] ^= 0xFF
     path.unlink()  # the fixture has the same file
     path.write_bytes(content)
-    found = history([], SETTINGS, store=tmp_path / "store")
+    damaged = history([], SETTINGS, store=tmp_path / "store")
     whole = history([], SETTINGS, store=fleet / "store")
-    assert found.exit_code == 3
-    assert found.issue_counts["damaged_part"] == 1
-    assert part in str(found.issues["source"].iloc[0])
-    fewer = found.coverage["snapshots"] != whole.coverage["snapshots"]
+    assert damaged.exit_code == 3
+    assert damaged.issue_counts["damaged_part"] == 1
+    assert part in str(damaged.issues["source"].iloc[0])
+    fewer = damaged.coverage["snapshots"] != whole.coverage["snapshots"]
     assert int(fewer.sum()) == 1, "an account has lost its whole snapshot, though its other rows can be read"
-    account = str(found.coverage["account_id"][fewer].iloc[0])
-    others = [history.lifetimes[(history.lifetimes["account_id"] != account).to_numpy()] for history in (found, whole)]
-    assert plain(others[0]) == plain(others[1])
-    closed = found.lifetimes[(found.lifetimes["account_id"] == account).to_numpy()]["closed_at"].dropna()
+    account = str(damaged.coverage["account_id"][fewer].iloc[0])
+    undamaged = [
+        summary.lifetimes[(summary.lifetimes["account_id"] != account).to_numpy()] for summary in (damaged, whole)
+    ]
+    assert plain_rows(undamaged[0]) == plain_rows(undamaged[1])
+    closed = damaged.lifetimes[(damaged.lifetimes["account_id"] == account).to_numpy()]["closed_at"].dropna()
     assert (closed.dt.month != 2).all()
     path.write_bytes(b"nothing")
     assert history([], SETTINGS, store=tmp_path / "store").coverage["snapshots"].max() == len(DAYS) - 1

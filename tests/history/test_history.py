@@ -18,7 +18,7 @@ from analyzer.pipeline import Engine, Settings
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.normalizing import Tables
 from tests.history.running import history
-from tests.history.test_compare import IDLE, USED, A, B, C, long, of, report
+from tests.history.test_compare import IDLE, USED, A, B, C, long_report, report, user_of
 from tests.reports import csv_of, unused, write
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def test_a_monthly_series_needs_its_dates_before_it_is_followed() -> None:
     assert following.dates == ()
 
 
-def same(one: History, other: History) -> None:
-    assert one.facts == other.facts
-    assert one.lines == other.lines
-    assert one.measures == other.measures
-    assert one.exit_code == other.exit_code
-    for name, table in one.tables.items():
-        assert other.tables[name].to_pylist() == table.to_pylist(), name
-        assert other.tables[name].schema == table.schema, name
+def check_same(first: History, second: History) -> None:
+    assert first.facts == second.facts
+    assert first.lines == second.lines
+    assert first.measures == second.measures
+    assert first.exit_code == second.exit_code
+    for name, table in first.tables.items():
+        assert second.tables[name].to_pylist() == table.to_pylist(), name
+        assert second.tables[name].schema == table.schema, name
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_set_that_is_opened_again_is_the_same_and_gives_the_same_bytes(
     run = pipeline.history([str(SAMPLES)], SETTINGS, str(tmp_path / "out"), series=series, sla_days=30)
     evidence = EvidenceSet.of(run.folder, unseal((tmp_path / "out" / MANIFEST).read_bytes()))
     assert evidence.kind == "history"
-    same(run.summary, evidence.history)
+    check_same(run.summary, evidence.history)
     assert bool(run.summary.series) == bool(series)
     pipeline.render(tmp_path / "out", ["excel", "charts"], tmp_path / "again")
     rendered = [name for name in run.files if name.endswith((".xlsx", ".png"))]
@@ -78,40 +78,40 @@ def test_batches_and_the_order_of_arguments_change_nothing(size: int, series: tu
     paths = sorted(str(path) for path in SAMPLES.iterdir() if path.is_dir())
     whole = history(paths, SETTINGS, series=series)
     assert len(whole.coverage["account_id"].unique()) > 3
-    same(whole, history(paths[::-1], SETTINGS, series=series, where=Engine(batch=size)))
+    check_same(whole, history(paths[::-1], SETTINGS, series=series, where=Engine(batch=size)))
 
 
-def test_lifetimes_stand_by_account_whatever_comes_together(tmp_path: Path) -> None:
+def test_lifetimes_are_ordered_by_account_whatever_the_batches(tmp_path: Path) -> None:
     # The first and the last account are a group, and the one between them is another one; names in another order.
     for day, cells in (("2026-06-01", IDLE), ("2026-07-01", IDLE)):
-        of_a, of_c = report(A, of(A, "b", **cells), of(A, "a", **cells)), report(C, of(C, "z", **cells))
+        of_a, of_c = report(A, user_of(A, "b", **cells), user_of(A, "a", **cells)), report(C, user_of(C, "z", **cells))
         write(tmp_path / f"in/{day}.csv", "\n".join([of_a, *of_c.splitlines()[1:]]))
-        write(tmp_path / f"in/{day}_{B}.csv", report(B, of(B, "Y", **cells), of(B, "x", **cells)))
-    found = [history([str(tmp_path / "in")], ONLY, where=Engine(batch=size)) for size in (1, 10**6)]
-    same(*found)
-    rows = found[0].lifetimes[["account_id", "user"]].astype("str").to_numpy().tolist()
+        write(tmp_path / f"in/{day}_{B}.csv", report(B, user_of(B, "Y", **cells), user_of(B, "x", **cells)))
+    summaries = [history([str(tmp_path / "in")], ONLY, where=Engine(batch=size)) for size in (1, 10**6)]
+    check_same(*summaries)
+    rows = summaries[0].lifetimes[["account_id", "user"]].astype("str").to_numpy().tolist()
     assert rows == [[A, "a"], [A, "b"], [B, "x"], [B, "Y"], [C, "z"]]
-    assert found[0].coverage["account_id"].astype("str").tolist() == [A, B, C]
+    assert summaries[0].coverage["account_id"].astype("str").tolist() == [A, B, C]
 
 
 def test_a_hidden_account_is_followed_with_its_other_snapshots(tmp_path: Path) -> None:
-    write(tmp_path / "2026-07-31.csv", long(A, B, **IDLE))
-    write(tmp_path / f"2026-08-31_{B}.csv", report(B, of(B, "hidden", **IDLE)))
-    write(tmp_path / f"2026-10-15_{B}.csv", report(B, of(B, "hidden", **USED)))
-    found = history([str(tmp_path)], ONLY, where=Engine(batch=1), series="monthly")
-    (life,) = found.lifetimes.to_dict("records")
+    write(tmp_path / "2026-07-31.csv", long_report(A, B, **IDLE))
+    write(tmp_path / f"2026-08-31_{B}.csv", report(B, user_of(B, "hidden", **IDLE)))
+    write(tmp_path / f"2026-10-15_{B}.csv", report(B, user_of(B, "hidden", **USED)))
+    summary = history([str(tmp_path)], ONLY, where=Engine(batch=1), series="monthly")
+    (life,) = summary.lifetimes.to_dict("records")
     assert (life["account_id"], f"{life['first_seen']:%Y-%m-%d}", life["state"]) == (B, "2026-07-31", "closed")
-    assert [f"{date:%Y-%m-%d}" for date in found.series] == ["2026-07-31", "2026-08-31", "2026-09-30", "2026-10-31"]
+    assert [f"{date:%Y-%m-%d}" for date in summary.series] == ["2026-07-31", "2026-08-31", "2026-09-30", "2026-10-31"]
 
 
-def test_what_stands_nowhere_in_time_is_listed_and_left_out(tmp_path: Path) -> None:
-    write(tmp_path / "in/undated.csv", report(B, of(B, **IDLE)))
-    write(tmp_path / f"in/2026-08-31_{A}.csv", report(A, of(A, **IDLE)))
-    write(tmp_path / "in/2026-08-31/unknown.csv", csv_of({**of(C, **IDLE), "arn": ""}))
-    found = history([str(tmp_path / "in")], ONLY)
-    assert found.lifetimes["account_id"].astype("str").tolist() == [A]
-    assert found.issue_counts == {"undated_snapshot": 1, "account_unknown": 1}
-    assert [(Path(one["name"]).name, one["judged"], one["as_of"]) for one in found.inputs] == [
+def test_undated_reports_and_unknown_accounts_are_listed_and_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "in/undated.csv", report(B, user_of(B, **IDLE)))
+    write(tmp_path / f"in/2026-08-31_{A}.csv", report(A, user_of(A, **IDLE)))
+    write(tmp_path / "in/2026-08-31/unknown.csv", csv_of({**user_of(C, **IDLE), "arn": ""}))
+    summary = history([str(tmp_path / "in")], ONLY)
+    assert summary.lifetimes["account_id"].astype("str").tolist() == [A]
+    assert summary.issue_counts == {"undated_snapshot": 1, "account_unknown": 1}
+    assert [(Path(file["name"]).name, file["judged"], file["as_of"]) for file in summary.inputs] == [
         ("unknown.csv", True, "2026-08-31T23:59:59.999999Z"),
         (f"2026-08-31_{A}.csv", True, "2026-08-31T23:59:59.999999Z"),
         ("undated.csv", False, None),

@@ -54,7 +54,7 @@ def life_of(seed: int) -> Life:
     return simulate(seed, account=ACCOUNT, start=START, days=DAYS, users=6)
 
 
-def every(life: Life, days: int) -> list[datetime]:
+def every_days(life: Life, days: int) -> list[datetime]:
     return [life.start + number * DAY for number in range(0, DAYS + 1, days)]
 
 
@@ -105,13 +105,15 @@ def test_a_report_shows_the_state(seed: int, at: datetime) -> None:
         if user.password_last_used is None:
             assert row["password_last_used"] == ("no_information" if user.password_enabled else "N/A")
         assert row["mfa_active"] == str(user.mfa).lower()
-        held = {(one.kind, one.slot): one for one in user.credentials}
+        by_slot = {(credential.kind, credential.slot): credential for credential in user.credentials}
         for kind, slot, prefix in [(k, n, f"{p}_{n}") for k, p in ((KEY, KEY), (CERTIFICATE, "cert")) for n in (1, 2)]:
-            one = held.get((kind, slot))
-            assert row[f"{prefix}_active"] == str(one is not None and one.active).lower()
-            assert row[f"{prefix}_last_rotated"] == (f"{one.created:%Y-%m-%dT%H:%M:%SZ}" if one else "N/A")
+            credential = by_slot.get((kind, slot))
+            assert row[f"{prefix}_active"] == str(credential is not None and credential.active).lower()
+            assert row[f"{prefix}_last_rotated"] == (
+                f"{credential.created:%Y-%m-%dT%H:%M:%SZ}" if credential else "N/A"
+            )
             if kind == KEY:
-                used = one.last_used if one else None
+                used = credential.last_used if credential else None
                 assert row[f"{prefix}_last_used_date"] == (f"{used:%Y-%m-%dT%H:%M:00Z}" if used else "N/A")
                 assert (row[f"{prefix}_last_used_service"] == "N/A") == (used is None)
 
@@ -134,7 +136,7 @@ class Player:
 
     def play(self, happening: Happening) -> None:
         name = happening.user.lower()
-        what = happening.event.rpartition("_")[2]
+        change = happening.event.rpartition("_")[2]
         if happening.event in {"user_created", "user_recreated"}:
             assert name not in self.users
             self.users[name] = User(happening.user, happening.detail.path or "", happening.at)
@@ -146,42 +148,42 @@ class Player:
             assert not user.password_enabled
             del self.users[name]
         elif happening.credential_kind is None:
-            assert user.mfa == (what == "disabled")
-            self.users[name] = replace(user, mfa=what == "enabled")
+            assert user.mfa == (change == "disabled")
+            self.users[name] = replace(user, mfa=change == "enabled")
         elif happening.credential_kind == PASSWORD:
-            self.users[name] = self.password(user, what, happening.at)
+            self.users[name] = self.password(user, change, happening.at)
         elif happening.event != "key_rotated":
-            self.users[name] = self.slot(user, what, happening)
+            self.users[name] = self.slot(user, change, happening)
 
     @staticmethod
-    def password(user: User, what: str, at: datetime) -> User:
-        assert user.password_enabled == (what != "enabled")
-        if what == "used":
+    def password(user: User, change: str, at: datetime) -> User:
+        assert user.password_enabled == (change != "enabled")
+        if change == "used":
             return replace(user, password_last_used=at)
-        return replace(user, password_changed=None if what == "disabled" else at)
+        return replace(user, password_changed=None if change == "disabled" else at)
 
     @staticmethod
-    def slot(user: User, what: str, happening: Happening) -> User:
+    def slot(user: User, change: str, happening: Happening) -> User:
         kind, detail = happening.credential_kind or "", happening.detail
         assert detail.serial is not None
         assert detail.slot is not None
-        held = {one.serial: one for one in user.of(kind)}
-        if what == "created":
+        by_serial = {credential.serial: credential for credential in user.of_kind(kind)}
+        if change == "created":
             assert happening.key_created == happening.at
-            held[detail.serial] = Credential(detail.serial, kind, detail.slot, happening.at)
-            return user.with_credentials(kind, list(held.values()))
-        one = held.pop(detail.serial)
-        assert one.created == happening.key_created
-        if what in {"activated", "deactivated"}:
-            assert one.active == (what == "deactivated")
-            one = replace(one, active=what == "activated")
-        elif what == "used":
-            assert one.active
+            by_serial[detail.serial] = Credential(detail.serial, kind, detail.slot, happening.at)
+            return user.with_credentials(kind, list(by_serial.values()))
+        credential = by_serial.pop(detail.serial)
+        assert credential.created == happening.key_created
+        if change in {"activated", "deactivated"}:
+            assert credential.active == (change == "deactivated")
+            credential = replace(credential, active=change == "activated")
+        elif change == "used":
+            assert credential.active
             minute = happening.at.replace(second=0)
-            one = replace(one, last_used=minute, region=detail.region, service=detail.service)
-        elif what == "moved":
-            one = replace(one, slot=detail.slot)
-        return user.with_credentials(kind, [*held.values(), *([] if what == "deleted" else [one])])
+            credential = replace(credential, last_used=minute, region=detail.region, service=detail.service)
+        elif change == "moved":
+            credential = replace(credential, slot=detail.slot)
+        return user.with_credentials(kind, [*by_serial.values(), *([] if change == "deleted" else [credential])])
 
 
 def seconds_of(life: Life) -> Iterator[tuple[datetime, list[Happening]]]:
@@ -210,38 +212,40 @@ def test_no_state_is_impossible(seed: int) -> None:
             if user.password_last_used:
                 assert user.created <= user.password_last_used <= at
             for kind in (KEY, CERTIFICATE):
-                slots = [one.slot for one in user.of(kind)]
+                slots = [credential.slot for credential in user.of_kind(kind)]
                 assert slots in ([], [1], [2], [1, 2])
-            for one in user.credentials:
-                assert user.created <= one.created <= at
-                if one.last_used:
-                    assert one.last_used.second == 0
-                    assert one.created - timedelta(seconds=60) < one.last_used <= at
-                    assert uses.get((one.created, one.serial), one.last_used) <= one.last_used
-                    uses[one.created, one.serial] = one.last_used
+            for credential in user.credentials:
+                assert user.created <= credential.created <= at
+                if credential.last_used:
+                    assert credential.last_used.second == 0
+                    assert credential.created - timedelta(seconds=60) < credential.last_used <= at
+                    assert (
+                        uses.get((credential.created, credential.serial), credential.last_used) <= credential.last_used
+                    )
+                    uses[credential.created, credential.serial] = credential.last_used
 
 
 # Lives are rich
 
 
-def test_everything_happens_somewhere() -> None:
+def test_every_event_happens_in_some_life() -> None:
     logged = {happening.event for seed in SEEDS for happening in life_of(seed).log}
     assert logged == EVENTS | {"certificate_moved"}
-    seen = {
+    shown = {
         event.event
         for seed in SEEDS
-        for t0, t1 in pairwise(every(life_of(seed), 15))
+        for t0, t1 in pairwise(every_days(life_of(seed), 15))
         for event in expected_events(life_of(seed), t0, t1)
     }
-    assert seen == EVENTS
+    assert shown == EVENTS
 
 
-def test_traps_are_laid() -> None:
-    """What a comparer is likely to get wrong must be there for it to get wrong, to be seen in snapshots."""
+def test_lives_have_every_hard_case() -> None:
+    """Cases that a comparer is likely to get wrong must happen, and snapshots must show them."""
     traps: Counter[str] = Counter()
     for seed in SEEDS:
         life = life_of(seed)
-        states = [life.state(at) for at in every(life, 15)]
+        states = [life.state(at) for at in every_days(life, 15)]
         for old, new in pairwise(states):
             for user in new.users.values():
                 before = old.users.get(user.lower)
@@ -260,7 +264,7 @@ def test_traps_are_laid() -> None:
 
 
 def traps_of_a_user(user: User) -> dict[str, int]:
-    keys = user.of(KEY)
+    keys = user.of_kind(KEY)
     pair = len(keys) == 2
     used, changed = user.password_last_used, user.password_changed
     return {
@@ -275,15 +279,17 @@ def traps_of_a_user(user: User) -> dict[str, int]:
 
 
 def traps_between(before: User, after: User) -> dict[str, int]:
-    pairs, lost, made = matched(before.of(KEY), after.of(KEY))
-    ties = [old for old, _ in pairs if [one.created for one in before.of(KEY)].count(old.created) == 2]
-    certificates, _, _ = matched(before.of(CERTIFICATE), after.of(CERTIFICATE))
+    pairs, lost, added = matched(before.of_kind(KEY), after.of_kind(KEY))
+    ties = [
+        old for old, _ in pairs if [credential.created for credential in before.of_kind(KEY)].count(old.created) == 2
+    ]
+    certificates, _, _ = matched(before.of_kind(CERTIFICATE), after.of_kind(CERTIFICATE))
     return {
         "both keys swapped": len([1 for old, new in pairs if old.slot != new.slot]) == 2,
         "moved and used": any(old.slot != new.slot and old.last_used != new.last_used for old, new in pairs),
         "both of a tie live on": len(ties) == 2,
         "one of a tie lives on": len(ties) == 1,
-        "two rotations": len(lost) == len(made) == 2,
+        "two rotations": len(lost) == len(added) == 2,
         "certificate moved": any(old.slot != new.slot for old, new in certificates),
     }
 
@@ -292,7 +298,7 @@ def traps_between(before: User, after: User) -> dict[str, int]:
 
 
 @given(seeds, moments)
-def test_nothing_happens_in_no_time(seed: int, at: datetime) -> None:
+def test_no_event_is_expected_between_equal_times(seed: int, at: datetime) -> None:
     assert expected_events(life_of(seed), at, at) == set()
     with pytest.raises(ValueError, match="older"):
         expected_events(life_of(seed), at, at - TICK)
@@ -304,25 +310,29 @@ def as_seen(happening: Happening) -> Expected:
 
 @pytest.mark.parametrize("seed", FEW)
 def test_snapshots_around_one_second_show_what_was_logged_in_it(seed: int) -> None:
-    """But for words that say more than two snapshots can, and a second use within a minute."""
+    """Except events that two snapshots cannot show, and a second use within a minute."""
     life = life_of(seed)
     used: set[tuple[int | None, datetime]] = set()
     for at, happenings in seconds_of(life):
-        logged = {as_seen(one) for one in happenings if one.event not in {"key_rotated", "certificate_moved"}}
-        for one in happenings:
-            minute = (one.detail.serial, at.replace(second=0))
-            if one.event == "user_recreated":  # the snapshot before shows nobody of that name
-                logged ^= {as_seen(one), replace(as_seen(one), event="user_created")}
-            elif one.event == "key_used" and minute in used:
-                logged.remove(as_seen(one))
-            elif one.event == "key_used":
+        logged = {
+            as_seen(happening)
+            for happening in happenings
+            if happening.event not in {"key_rotated", "certificate_moved"}
+        }
+        for happening in happenings:
+            minute = (happening.detail.serial, at.replace(second=0))
+            if happening.event == "user_recreated":  # the snapshot before shows nobody of that name
+                logged ^= {as_seen(happening), replace(as_seen(happening), event="user_created")}
+            elif happening.event == "key_used" and minute in used:
+                logged.remove(as_seen(happening))
+            elif happening.event == "key_used":
                 used.add(minute)
         assert at == life.birth or logged == expected_events(life, at - TICK, at)
 
 
 @given(seeds, moments, moments)
-def test_events_are_explained_by_the_log(seed: int, one: datetime, other: datetime) -> None:
-    life, t0, t1 = life_of(seed), min(one, other), max(one, other)
+def test_events_are_explained_by_the_log(seed: int, first: datetime, second: datetime) -> None:
+    life, t0, t1 = life_of(seed), min(first, second), max(first, second)
     between = {as_seen(happening) for happening in life.log if t0 < happening.at <= t1}
     for event in expected_events(life, t0, t1):
         causes = {event}
@@ -337,13 +347,13 @@ def test_events_are_explained_by_the_log(seed: int, one: datetime, other: dateti
 
 
 @given(seeds, moments, moments)
-def test_credentials_are_recognised_truly(seed: int, one: datetime, other: datetime) -> None:
-    old, new = (life_of(seed).state(at).users for at in sorted((one, other)))
+def test_credentials_are_recognised_truly(seed: int, first: datetime, second: datetime) -> None:
+    old, new = (life_of(seed).state(at).users for at in sorted((first, second)))
     for name in old.keys() & new.keys():
         for kind in (KEY, CERTIFICATE):
-            pairs, lost, made = matched(old[name].of(kind), new[name].of(kind))
+            pairs, lost, added = matched(old[name].of_kind(kind), new[name].of_kind(kind))
             assert all(before.serial == after.serial for before, after in pairs)
-            assert not {before.serial for before in lost} & {after.serial for after in made}
+            assert not {before.serial for before in lost} & {after.serial for after in added}
 
 
 T0, T1 = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)
@@ -391,13 +401,13 @@ BOB = User("Bob", "/", T0 - 100 * DAY, password_changed=T0 - 50 * DAY)
         pytest.param((key(1, 1, 9),), (key(1, 1, 9, active=False),), {("key_deactivated", 9)}, id="deactivated"),
     ],
 )
-def test_what_is_made_of_keys(
+def test_the_expected_events_of_keys(
     before: tuple[Credential, ...], after: tuple[Credential, ...], events: set[tuple[str, int | None]]
 ) -> None:
     assert changes(replace(BOB, credentials=before), replace(BOB, credentials=after)) == events
 
 
-def test_what_is_made_of_passwords() -> None:
+def test_the_expected_events_of_passwords() -> None:
     without, later = replace(BOB, password_changed=None), replace(BOB, password_changed=T0 + DAY)
     assert changes(BOB, BOB) == set()
     assert changes(BOB, later) == {("password_changed", None)}
@@ -407,7 +417,7 @@ def test_what_is_made_of_passwords() -> None:
     assert changes(without, used) == {("password_enabled", None), ("password_used", None)}
 
 
-def test_what_is_made_of_a_recreated_user() -> None:
+def test_the_expected_events_of_a_recreated_user() -> None:
     old = replace(BOB, credentials=(key(1, 1, 9), key(2, 2, 8)), mfa=True)
     new = User("BOB", "/", T0 + DAY, credentials=(key(3, 1, -2, used=5),))
     assert changes(old, new) == {("user_recreated", None), ("key_created", -2)}
@@ -426,7 +436,7 @@ def test_the_password_of_root_was_not_shown_before_the_summer_of_2024() -> None:
 @pytest.mark.parametrize("seed", FEW)
 def test_lifetimes_cover_each_failure_once(seed: int) -> None:
     life = life_of(seed)
-    instants = every(life, 5)
+    instants = every_days(life, 5)
     lifetimes = expected_lifetimes(life, [*reversed(instants), instants[0]])
     assert lifetimes == expected_lifetimes(life, instants)
     for at in instants:
@@ -436,42 +446,47 @@ def test_lifetimes_cover_each_failure_once(seed: int) -> None:
             if verdict.status == "fail"
         )
         open_now = Counter(
-            (one.user, one.credential_kind) for one in lifetimes if one.first_seen <= at <= one.last_seen
+            (lifetime.user, lifetime.credential_kind)
+            for lifetime in lifetimes
+            if lifetime.first_seen <= at <= lifetime.last_seen
         )
         assert failing == open_now
-    for one in lifetimes:
-        assert one.first_seen <= one.last_seen
+    for lifetime in lifetimes:
+        assert lifetime.first_seen <= lifetime.last_seen
         assert (
-            (one.closed_at is None) == (one.closed_by is None) == one.censored_right == (one.last_seen == instants[-1])
+            (lifetime.closed_at is None)
+            == (lifetime.closed_by is None)
+            == lifetime.censored_right
+            == (lifetime.last_seen == instants[-1])
         )
-        assert one.closed_at is None or one.closed_at == instants[instants.index(one.last_seen) + 1]
-        assert one.censored_left == (one.first_seen == instants[0])
+        assert lifetime.closed_at is None or lifetime.closed_at == instants[instants.index(lifetime.last_seen) + 1]
+        assert lifetime.censored_left == (lifetime.first_seen == instants[0])
 
 
 def runs_by_subject(life: Life, days: int) -> dict[tuple[str, datetime, str, datetime | None], list[ExpectedLifetime]]:
     runs = defaultdict(list)
-    for one in expected_lifetimes(life, every(life, days)):
-        runs[one.user, one.user_created, one.credential_kind, one.key_created].append(one)
+    for lifetime in expected_lifetimes(life, every_days(life, days)):
+        runs[lifetime.user, lifetime.user_created, lifetime.credential_kind, lifetime.key_created].append(lifetime)
     return runs
 
 
 def test_lifetimes_end_in_every_way_and_come_back() -> None:
     runs = [run for seed in SEEDS for run in runs_by_subject(life_of(seed), 15).values()]
-    endings = {(one.credential_kind, one.closed_by) for run in runs for one in run}
+    endings = {(lifetime.credential_kind, lifetime.closed_by) for run in runs for lifetime in run}
     assert endings == {(kind, end) for kind in (KEY, PASSWORD) for end in ("used", "deactivated", "deleted", None)} | {
         (PASSWORD, "changed")
     }
-    assert {one.censored_left for run in runs for one in run} == {True, False}
+    assert {lifetime.censored_left for run in runs for lifetime in run} == {True, False}
     assert sum(len(run) > 1 for run in runs) > 10
 
 
 def test_some_credential_lies_idle_for_exactly_the_limit() -> None:
     life = life_of(0)
-    exactly = [v for at in every(life, 1) for v in judge(life.report(at), at) if v.basis_time == at - 45 * DAY]
+    exactly = [v for at in every_days(life, 1) for v in judge(life.report(at), at) if v.basis_time == at - 45 * DAY]
     assert {verdict.status for verdict in exactly} == {"fail"}
 
 
-def test_lifetimes_of_a_life_known_by_heart() -> None:
+def test_the_expected_lifetimes_of_a_life_written_by_hand() -> None:
     """A key never used until day 60, and then switched off after failing again; a password removed on day 50."""
     born = START
     bob = User("Bob", "/", born, password_changed=born, credentials=(Credential(1, KEY, 2, born),))
@@ -485,13 +500,13 @@ def test_lifetimes_of_a_life_known_by_heart() -> None:
     ]
     life = Life(ACCOUNT, born, born, born + 200 * DAY, 0, [], {"bob": timeline})
 
-    def lived(kind: str, first: int, last: int, closed: int, closed_by: str) -> ExpectedLifetime:
+    def lifetime(kind: str, first: int, last: int, closed: int, closed_by: str) -> ExpectedLifetime:
         first_seen, last_seen, closed_at = (born + days * DAY for days in (first, last, closed))
-        made = born if kind == KEY else None
-        return ExpectedLifetime("bob", born, kind, made, first_seen, last_seen, closed_at, closed_by, False, False)  # noqa: FBT003
+        created = born if kind == KEY else None
+        return ExpectedLifetime("bob", born, kind, created, first_seen, last_seen, closed_at, closed_by, False, False)  # noqa: FBT003
 
     assert expected_lifetimes(life, [born + days * DAY for days in range(0, 201, 5)]) == [
-        lived(KEY, 45, 55, 60, "used"),
-        lived(PASSWORD, 45, 45, 50, "deactivated"),
-        lived(KEY, 105, 115, 120, "deactivated"),
+        lifetime(KEY, 45, 55, 60, "used"),
+        lifetime(PASSWORD, 45, 45, 50, "deactivated"),
+        lifetime(KEY, 105, 115, 120, "deactivated"),
     ]

@@ -39,8 +39,8 @@ LATE = "2026-10-31/late.csv"
 def ingest(
     store: Path, *paths: str | Path, account_id: str | None = None, batch: int = road.READ_BYTES
 ) -> tuple[Added, IssueLog]:
-    found = pipeline.ingest([str(path) for path in paths], store, account_id=account_id, batch=batch)
-    return found.added, IssueLog(list(found.issues.itertuples(index=False, name=None)))
+    ingestion = pipeline.ingest([str(path) for path in paths], store, account_id=account_id, batch=batch)
+    return ingestion.added, IssueLog(list(ingestion.issues.itertuples(index=False, name=None)))
 
 
 def state(folder: Path) -> dict[str, bytes]:
@@ -112,18 +112,22 @@ def test_every_order_gives_the_same_bytes(tmp_path: Path) -> None:
     states = []
     for number, order in enumerate(list(permutations(days))[::37]):
         store = tmp_path / f"store{number}"
-        done = [ingest(store, day)[0] for day in order]
-        assert (sum(d.added for d in done), sum(d.known for d in done), sum(d.rows for d in done)) == (8, 2, 32)
+        additions = [ingest(store, day)[0] for day in order]
+        assert (
+            sum(added.added for added in additions),
+            sum(added.known for added in additions),
+            sum(added.rows for added in additions),
+        ) == (8, 2, 32)
         states.append(state(store))
     whole = tmp_path / "whole"
     ingest(whole, tmp_path / "in")
-    assert all(found == state(whole) for found in states)
+    assert all(ordered_state == state(whole) for ordered_state in states)
     assert any("0 copy" in name for name in load(whole)["source"].cat.categories), "the first by name names it"
 
 
 @settings(max_examples=8)
 @given(data=st.data())
-def test_what_is_stored_comes_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_stored_reports_come_back_unchanged(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     tmp_path = tmp_path_factory.mktemp("store")
     drawn: list[Report] = data.draw(st.lists(reports(drop_column=True, min_users=1), min_size=1, max_size=4))
     names = [
@@ -153,10 +157,10 @@ def test_a_quiet_account_has_a_snapshot_each_day(tmp_path: Path) -> None:
 def test_the_same_report_under_two_names_and_in_two_containers_is_one(tmp_path: Path) -> None:
     text, store = report("2026-10-01"), tmp_path / "store"
     ingest(store, write(tmp_path / "b/2026-10-01.csv", text))
-    one = load(store)
+    loaded = load(store)
     done, _ = ingest(store, write(tmp_path / "c/2026-10-01.csv.gz", gzip.compress(text.encode())))
     assert done == Added(added=0, known=1, refused=0, rows=0)
-    pd.testing.assert_frame_equal(load(store), one)
+    pd.testing.assert_frame_equal(load(store), loaded)
     done, _ = ingest(store, write(tmp_path / "a/2026-10-01.csv", text))
     assert done == Added(added=0, known=1, refused=0, rows=0)
     assert load(store)["source"].unique().tolist() == [f"{tmp_path}/a/2026-10-01.csv"]
@@ -185,7 +189,7 @@ def test_a_file_of_two_accounts_is_one_file_and_two_reports(tmp_path: Path) -> N
     assert issues["account_id"].isna().all()
 
 
-def test_what_cannot_be_placed_is_refused_whole_and_the_rest_is_stored(tmp_path: Path) -> None:
+def test_a_report_without_time_or_account_is_refused_whole_and_others_are_stored(tmp_path: Path) -> None:
     write(tmp_path / "in/undated.csv", report("2026-10-01"))
     write(tmp_path / "in/2026-10-02.csv", report("2026-10-02"))
     no_arn = csv_of(root(), user("a"), columns=tuple(column for column in COLUMNS_16 if column != "arn"))
@@ -194,8 +198,8 @@ def test_what_cannot_be_placed_is_refused_whole_and_the_rest_is_stored(tmp_path:
     store = tmp_path / "store"
     done, log = ingest(store, tmp_path / "in")
     assert done == Added(added=1, known=0, refused=3, rows=4)
-    said = {Path(row[0]).name: row[5] for row in log.rows if "not stored" in row[5]}
-    assert said.keys() == {"undated.csv", "2026-10-03.csv"}
+    reasons = {Path(row[0]).name: row[5] for row in log.rows if "not stored" in row[5]}
+    assert reasons.keys() == {"undated.csv", "2026-10-03.csv"}
     done, _ = ingest(store, tmp_path / "in", account_id=ACCOUNT)
     assert done == Added(added=1, known=1, refused=2, rows=2)
     assert load(store)["captured_at"].dt.day.unique().tolist() == [2, 3]
@@ -236,11 +240,11 @@ def test_a_part_of_the_store_is_loaded(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(load(store, columns=["user", "report"]), whole[["user", "report"]])
 
 
-def test_other_programs_read_it_as_it_is(tmp_path: Path) -> None:
+def test_other_programs_read_the_store_as_it_is(tmp_path: Path) -> None:
     fleet(tmp_path / "in")
     ingest(tmp_path / "store", tmp_path / "in")
-    found = dataset.dataset(tmp_path / "store/snapshots", partitioning="hive")
-    table = found.to_table(filter=(pc.field("month") == "2026-10") & (pc.field("account_id") == OTHER))
+    snapshots = dataset.dataset(tmp_path / "store/snapshots", partitioning="hive")
+    table = snapshots.to_table(filter=(pc.field("month") == "2026-10") & (pc.field("account_id") == OTHER))
     assert table.num_rows == 8
     assert set(SNAPSHOTS.names) < set(table.column_names)
     plain = pd.read_parquet(tmp_path / "store/snapshots")
@@ -253,7 +257,7 @@ def test_other_programs_read_it_as_it_is(tmp_path: Path) -> None:
     assert set(ISSUES.names) < set(notes["tables"]["issues"])
 
 
-def test_duckdb_reads_it_as_it_is(tmp_path: Path) -> None:
+def test_duckdb_reads_the_store_as_it_is(tmp_path: Path) -> None:
     fleet(tmp_path / "in")
     ingest(tmp_path / "store", tmp_path / "in")
     connection = duckdb.connect()
@@ -273,12 +277,12 @@ def test_gaps_are_long_for_their_account(tmp_path: Path) -> None:
     for hour in (0, 1, 2, 20):  # less than a day is no gap
         write(tmp_path / f"in/777788889999_2026-10-01T{hour:02}-00-00Z.csv", report("2026-09-01", "777788889999"))
     ingest(tmp_path / "store", tmp_path / "in")
-    found = contents(tmp_path / "store")
-    assert found.accounts == (ACCOUNT, OTHER, "777788889999")
-    assert found.damaged == ()
-    assert found.snapshots.groupby("account_id").size().to_dict() == {ACCOUNT: 5, OTHER: 4, "777788889999": 4}
-    assert set(found.snapshots["rows"]) == {4}
-    gaps = found.gaps.assign(**{side: found.gaps[side].dt.day for side in ("after", "before")})
+    store_contents = contents(tmp_path / "store")
+    assert store_contents.accounts == (ACCOUNT, OTHER, "777788889999")
+    assert store_contents.damaged == ()
+    assert store_contents.snapshots.groupby("account_id").size().to_dict() == {ACCOUNT: 5, OTHER: 4, "777788889999": 4}
+    assert set(store_contents.snapshots["rows"]) == {4}
+    gaps = store_contents.gaps.assign(**{side: store_contents.gaps[side].dt.day for side in ("after", "before")})
     assert gaps.to_numpy().tolist() == [[ACCOUNT, 3, 6, 2], [OTHER, 8, 28, 4]]
 
 
@@ -298,7 +302,7 @@ def harm(path: Path, kind: str) -> None:
     if kind == "cut":
         del data[len(data) // 2 :]
     elif kind == "flipped":
-        data[len(data) // 5] ^= 0x10  # in a page: only its checksum tells
+        data[len(data) // 5] ^= 0x10  # in a page: only its checksum shows it
     else:
         data[:] = b""
     path.unlink()  # copies of the store share their files
@@ -319,9 +323,9 @@ def test_a_damaged_part_is_named_and_the_rest_works(tmp_path: Path, kind: str) -
     with pytest.raises(InputError, match="month=2026-09"):
         load(store)
     assert len(load(store, since=datetime(2026, 10, 1, tzinfo=UTC))) == 16, "parts that are not needed do not matter"
-    found = contents(store)
-    assert [name for name, _ in found.damaged] == ["snapshots/month=2026-09/part-0.parquet"]
-    assert set(found.snapshots["captured_at"].dt.month) == {10}
+    store_contents = contents(store)
+    assert [name for name, _ in store_contents.damaged] == ["snapshots/month=2026-09/part-0.parquet"]
+    assert set(store_contents.snapshots["captured_at"].dt.month) == {10}
 
     write(tmp_path / "in" / LATE, report("2026-10-31"))
     done, log = ingest(store, tmp_path / "in")
@@ -335,7 +339,7 @@ def test_a_damaged_part_is_named_and_the_rest_works(tmp_path: Path, kind: str) -
     assert {name: mended[name] for name in mended if "2026-09" in name} == {n: sound[n] for n in sound if "-09" in n}
 
 
-def test_a_file_that_is_no_part_is_damage(tmp_path: Path) -> None:
+def test_a_part_of_another_table_is_damage(tmp_path: Path) -> None:
     fleet(tmp_path / "in")
     ingest(tmp_path / "store", tmp_path / "in")
     part = tmp_path / "store/snapshots/month=2026-10/part-0.parquet"
@@ -357,7 +361,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert state(tmp_path / "store") == before
 
 
-def test_what_is_no_store_is_said_to_be_none(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write(tmp_path / "file", "")
     for name in ("empty", "absent", "file"):
@@ -380,7 +384,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "snapshots/desktop.ini", "reports/month=2026-09/.DS_Store"])
-def test_notes_of_desktop_programs_in_a_store_are_nobodys_concern(tmp_path: Path, name: str) -> None:
+def test_notes_of_desktop_programs_in_a_store_do_no_harm(tmp_path: Path, name: str) -> None:
     names, store = fleet(tmp_path / "in"), tmp_path / "store"
     ingest(store, *names[:2])
     write(store / name, "")
@@ -389,23 +393,23 @@ def test_notes_of_desktop_programs_in_a_store_are_nobodys_concern(tmp_path: Path
     assert state(store) == state(tmp_path / "once")
 
 
-def test_a_store_with_other_files_and_a_folder_that_is_no_store_are_told_apart(tmp_path: Path) -> None:
+def test_a_store_with_other_files_and_a_folder_that_is_no_store_have_different_errors(tmp_path: Path) -> None:
     names, store = fleet(tmp_path / "in"), tmp_path / "store"
     ingest(store, *names[:2])
     for number in range(5):
         write(store / f"note{number}", "")
     with pytest.raises(
         OutputError, match=r"(?m)something was added to the store .*: note0, note1, note2 and 2 more$"
-    ) as found:
+    ) as error:
         ingest(store, *names)
-    assert "to keep what was added" in found.value.hint
+    assert "to keep what was added" in error.value.hint
     write(tmp_path / "other/note", "")
     with pytest.raises(OutputError, match=r"(?m)not made by credreport .* contains note$"):
         ingest(tmp_path / "other", *names)
     assert state(tmp_path / "other") == {"note": b""}
 
 
-def test_what_a_killed_ingest_left_goes_with_the_next(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_ingest_go_with_the_next(tmp_path: Path) -> None:
     names, store = fleet(tmp_path / "in"), tmp_path / "store"
     for number in range(3):
         write(tmp_path / f".store.{number:016x}/reports/x", "")
@@ -413,7 +417,7 @@ def test_what_a_killed_ingest_left_goes_with_the_next(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [".store.lock", "in", "store"]
 
 
-def test_places_where_no_store_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_where_no_store_can_be_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "2026-10-01.csv", report("2026-10-01"))
     with pytest.raises(OutputError, match="not a folder"):
         ingest(Path(source), source)
@@ -533,8 +537,8 @@ def test_a_killed_ingest_leaves_the_old_state_or_the_new_one(tmp_path: Path, beg
     names = fleet(tmp_path / "in")
     if begin != "nothing":
         ingest(tmp_path / "old", *names[:5])  # a part of each month
-    way = "two renames" if begin == "no exchange" else "exchange"
-    done = json.loads(finished(run(KILLER, tmp_path, way, str(STRIDE))))
+    exchange = "two renames" if begin == "no exchange" else "exchange"
+    done = json.loads(finished(run(KILLER, tmp_path, exchange, str(STRIDE))))
     assert done["kills"] > 4
     assert done["old"] > 2
     assert done["new"] > 0
@@ -576,8 +580,8 @@ def test_a_reader_sees_one_state_while_an_ingest_replaces_it(tmp_path: Path, mon
     batches = by_accounts(store, log=IssueLog(), rows=1)
     first = next(batches)
     ingest(store, *names)
-    found = pd.concat([first, *batches])
-    assert sorted(zip(found["source"], found["line"], strict=True)) == sorted(
+    users = pd.concat([first, *batches])
+    assert sorted(zip(users["source"], users["line"], strict=True)) == sorted(
         zip(before["source"], before["line"], strict=True)
     )
     assert len(load(store)) == 32
@@ -592,7 +596,7 @@ def test_an_old_state_set_aside_is_put_back_even_where_somebody_made_the_folder_
     assert len(load(store)) == 32
 
 
-def test_without_an_exchange_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ingest_works_without_an_exchange_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = fleet(tmp_path / "in")
     monkeypatch.setattr(system, "exchange", lambda *_: False)
     store = tmp_path / "store"

@@ -28,8 +28,11 @@ def reports(folder: Path) -> list[str]:
         NOW: {"anna": IDLE_PASSWORD, "ci": IDLE_KEY, "deploy": FIFTY_DAYS, "site": IDLE_PASSWORD, "plain": {}},
     }
     return [
-        write(folder / f"{day}_{A}.csv", csv_of(*(user(name, account=A, **cells) for name, cells in mine.items())))
-        for day, mine in users.items()
+        write(
+            folder / f"{day}_{A}.csv",
+            csv_of(*(user(name, account=A, **cells) for name, cells in cells_by_user.items())),
+        )
+        for day, cells_by_user in users.items()
     ]
 
 
@@ -43,60 +46,62 @@ EVERY: Final = settings(controls=["unused-credentials", "unused-credentials-cons
 
 def test_sums_of_a_history_are_those_without_stricter_readings(tmp_path: Path) -> None:
     paths = reports(tmp_path)
-    found, plain = history(paths, EVERY), history(paths, ONCE)
+    every, once = history(paths, EVERY), history(paths, ONCE)
     assert (
-        found.lines[0]
-        == plain.lines[0]
+        every.lines[0]
+        == once.lines[0]
         == ("6 failures open: 3 in the oldest snapshots, plus 3 opened since, minus 0 closed.")
     )
-    assert found.lines[1] == (
+    assert every.lines[1] == (
         "Not added to these sums: unused-credentials-console, 4 open (a stricter version of unused-credentials); "
         "mfa-every-user, 5 open (a stricter version of console-mfa)."
     )
-    assert found.lines[2:] == plain.lines[1:]
-    assert len(found.summed) == len(plain.lifetimes) == 6
-    shown, alone = (OpenFailures.of(Coverage(one)) for one in (found, plain))
+    assert every.lines[2:] == once.lines[1:]
+    assert len(every.summed) == len(once.lifetimes) == 6
+    shown, alone = (OpenFailures.of(Coverage(summary)) for summary in (every, once))
     assert sorted(shown.since.tolist()) == sorted(alone.since.tolist())
-    assert len(found.lifetimes) == 6 + 4 + 5
+    assert len(every.lifetimes) == 6 + 4 + 5
 
 
 def test_sums_of_a_comparison_are_those_without_stricter_readings(tmp_path: Path) -> None:
     old, new = reports(tmp_path)
-    found, plain = compare([old], [new], EVERY), compare([old], [new], ONCE)
-    assert found.counts == plain.counts
-    assert found.lines[:2] == [
+    every, once = compare([old], [new], EVERY), compare([old], [new], ONCE)
+    assert every.counts == once.counts
+    assert every.lines[:2] == [
         "3 new failures; 0 fixed.",
         (
             "Not added to these sums: unused-credentials-console, 1 new failure (a stricter version of "
             "unused-credentials); mfa-every-user, 2 new failures (a stricter version of console-mfa)."
         ),
     ]
-    assert found.lines[0] == plain.lines[0]
-    assert len(found.new_failures) == 3 + 1 + 2
+    assert every.lines[0] == once.lines[0]
+    assert len(every.new_failures) == 3 + 1 + 2
 
 
 def test_two_requirements_of_one_control_are_measured_apart_and_summed_once(tmp_path: Path) -> None:
-    found = history(reports(tmp_path), settings(benchmark="security-hub"))
-    unused = [one for one in found.measures if one["control"] == "unused-credentials"]
-    assert [(one["requirement"], one["open"]) for one in unused] == [("IAM.22", 4), ("IAM.8", 3)]
-    others = sum(
-        one["open"] for one in found.measures if one["control"] not in {"unused-credentials", "mfa-every-user"}
+    summary = history(reports(tmp_path), settings(benchmark="security-hub"))
+    unused = [measure for measure in summary.measures if measure["control"] == "unused-credentials"]
+    assert [(measure["requirement"], measure["open"]) for measure in unused] == [("IAM.22", 4), ("IAM.8", 3)]
+    other_open = sum(
+        measure["open"]
+        for measure in summary.measures
+        if measure["control"] not in {"unused-credentials", "mfa-every-user"}
     )
-    assert found.lines[0].startswith(f"{4 + others} failures open")
-    assert "unused-credentials, 3 open (IAM.8 has a less strict limit)" in found.lines[1]
-    newest = found.trend[(found.trend["date"] == found.trend["date"].max()).to_numpy()]
+    assert summary.lines[0].startswith(f"{4 + other_open} failures open")
+    assert "unused-credentials, 3 open (IAM.8 has a less strict limit)" in summary.lines[1]
+    newest = summary.trend[(summary.trend["date"] == summary.trend["date"].max()).to_numpy()]
     by_check = {(row["control"], row["requirement"]): row["open"] for row in newest.astype("object").to_dict("records")}
     assert by_check["unused-credentials", "IAM.22"] == 4
     assert by_check["unused-credentials", "IAM.8"] == 3
 
 
-def test_what_only_a_stricter_reading_fails_makes_the_exit_code(tmp_path: Path) -> None:
-    both = [
+def test_a_failure_of_a_stricter_reading_alone_makes_the_exit_code(tmp_path: Path) -> None:
+    paths = [
         write(tmp_path / f"{day}_{A}.csv", csv_of(*(user(name, account=A) for name in names)))
         for day, names in ((BEFORE, ["ci"]), (NOW, ["ci", "plain"]))
     ]
     chosen = settings(controls=["console-mfa", "mfa-every-user"])
-    assert history(both, chosen).exit_code == 1
-    found = compare(both[:1], both[1:], chosen)
-    assert found.lines[0].startswith("0 new failures")
-    assert found.exit_code == 1
+    assert history(paths, chosen).exit_code == 1
+    comparison = compare(paths[:1], paths[1:], chosen)
+    assert comparison.lines[0].startswith("0 new failures")
+    assert comparison.exit_code == 1

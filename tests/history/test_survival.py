@@ -28,12 +28,12 @@ def curve_of(observed: Sequence[tuple[int, bool]]) -> Curve:
     return kaplan_meier(np.array(days, dtype=np.int64), np.array(closed, dtype=np.bool_))
 
 
-def told(text: str) -> Curve:
-    return curve_of([(int(one.rstrip("+")), not one.endswith("+")) for one in text.split()])
+def textbook_curve(text: str) -> Curve:
+    return curve_of([(int(word.rstrip("+")), not word.endswith("+")) for word in text.split()])
 
 
 def test_the_textbook_example() -> None:
-    curve = told(REMISSION)
+    curve = textbook_curve(REMISSION)
     for day, share in SHARES.items():
         assert curve.share_at(day) == pytest.approx(share, abs=5e-5)
     falls = curve.days[np.flatnonzero(np.diff(curve.open_share, prepend=1.0))]
@@ -46,13 +46,13 @@ def test_the_textbook_example() -> None:
 
 
 def test_the_textbook_example_without_censoring() -> None:
-    curve = told(PLACEBO)
+    curve = textbook_curve(PLACEBO)
     assert curve.quantile(0.5) == 8
     assert curve.share_at(8) == pytest.approx(8 / 21)
     assert curve.share_at(23) == 0
 
 
-def test_of_nothing_all_is_open() -> None:
+def test_a_curve_of_no_failures_stays_at_one() -> None:
     curve = curve_of([])
     assert (curve.days.tolist(), curve.open_share.tolist()) == ([0], [1])
     assert (curve.share_at(-1), curve.share_at(0), curve.share_at(100), curve.quantile(0.5)) == (1, 1, 1, None)
@@ -64,32 +64,32 @@ def test_rounding_delays_no_quantile(count: int) -> None:
     assert [curve.quantile(tenths / 10) for tenths in range(1, 11)] == [count * tenths for tenths in range(1, 11)]
 
 
-def test_what_closes_on_the_first_day_counts() -> None:
+def test_failures_closed_on_the_first_day_count() -> None:
     curve = curve_of([(0, True), (0, False), (4, True)])
     assert [curve.share_at(day) for day in (-1, 0, 4)] == pytest.approx([1, 2 / 3, 0])
 
 
 @given(OBSERVED)
-def test_without_censoring_it_is_the_empirical_share(observed: list[tuple[int, bool]]) -> None:
+def test_without_censoring_the_curve_is_the_empirical_share(observed: list[tuple[int, bool]]) -> None:
     days = [day for day, _ in observed]
     curve = curve_of([(day, True) for day in days])
     for day in range(-1, 43):
-        share = sum(one > day for one in days) / len(days) if days else 1.0
+        share = sum(day_closed > day for day_closed in days) / len(days) if days else 1.0
         assert curve.share_at(day) == pytest.approx(share, abs=1e-12)
 
 
 @given(OBSERVED)
-def test_it_is_the_product_of_the_shares_that_outlast_each_day(observed: list[tuple[int, bool]]) -> None:
+def test_the_curve_is_the_product_of_the_shares_that_outlast_each_day(observed: list[tuple[int, bool]]) -> None:
     curve, share = curve_of(observed), Fraction(1)
     for day in range(43):
-        at_risk = sum(one >= day for one, _ in observed)
-        events = sum(one == day and event for one, event in observed)
+        at_risk = sum(last_day >= day for last_day, _ in observed)
+        events = sum(last_day == day and event for last_day, event in observed)
         share *= 1 - Fraction(events, max(at_risk, 1))
         assert curve.share_at(day) == pytest.approx(float(share), abs=1e-12)
 
 
 @given(OBSERVED, st.floats(0.01, 1))
-def test_it_falls_only_and_its_quantiles_are_where_it_is_crossed(observed: list[tuple[int, bool]], p: float) -> None:
+def test_the_curve_never_rises_and_crosses_its_quantiles(observed: list[tuple[int, bool]], p: float) -> None:
     curve = curve_of(observed)
     assert (np.diff(curve.open_share) <= 0).all()
     assert (np.diff(curve.days) > 0).all()
@@ -104,18 +104,16 @@ def test_it_falls_only_and_its_quantiles_are_where_it_is_crossed(observed: list[
 
 
 @given(OBSERVED.flatmap(lambda observed: st.tuples(st.just(observed), st.permutations(observed))))
-def test_order_does_not_matter(both: tuple[list[tuple[int, bool]], list[tuple[int, bool]]]) -> None:
-    one, other = (curve_of(observed) for observed in both)
-    assert np.array_equal(one.days, other.days)
-    assert np.array_equal(one.open_share, other.open_share)
+def test_order_does_not_matter(orders: tuple[list[tuple[int, bool]], list[tuple[int, bool]]]) -> None:
+    first, second = (curve_of(observed) for observed in orders)
+    assert np.array_equal(first.days, second.days)
+    assert np.array_equal(first.open_share, second.open_share)
 
 
 @given(OBSERVED, st.integers(0, 40))
-def test_what_is_lost_sight_of_before_anything_closes_changes_nothing(
-    observed: list[tuple[int, bool]], day: int
-) -> None:
-    later = [(one + 41, event) for one, event in observed]
-    shares = [curve_of(some).share_at(at) for some in (later, [*later, (day, False)]) for at in range(90)]
+def test_failures_lost_before_anything_closes_change_nothing(observed: list[tuple[int, bool]], day: int) -> None:
+    later = [(first_day + 41, event) for first_day, event in observed]
+    shares = [curve_of(failures).share_at(at) for failures in (later, [*later, (day, False)]) for at in range(90)]
     assert shares[:90] == pytest.approx(shares[90:], abs=1e-12)
 
 
@@ -167,7 +165,7 @@ def test_some_choice_of_days_reaches_the_greatest_share(failures: list[tuple[int
 
 @given(st.lists(FAILURE, min_size=1, max_size=6), st.integers(0, 20))
 def test_some_choice_of_days_reaches_the_least_share(failures: list[tuple[int, int, bool]], day: int) -> None:
-    # What may be closed by that day is closed just before the next one, when the others have been lost sight of.
+    # What may be closed by that day is closed just before the next one, when the others have been lost to follow-up.
     chosen = [
         (2 * (min(least + more, day) if least <= day else least + more) + (least <= day < least + more), closed)
         if closed
@@ -179,7 +177,7 @@ def test_some_choice_of_days_reaches_the_least_share(failures: list[tuple[int, i
 
 
 def test_without_doubt_both_bounds_are_the_textbook_curve() -> None:
-    observed = [(int(one.rstrip("+")), 0, not one.endswith("+")) for one in REMISSION.split()]
+    observed = [(int(word.rstrip("+")), 0, not word.endswith("+")) for word in REMISSION.split()]
     bounds = bounds_of(observed)
     for day, share in SHARES.items():
         assert bounds.most_at(day) == pytest.approx(share, abs=5e-5)

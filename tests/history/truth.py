@@ -26,9 +26,9 @@ LIMITS = (timedelta(0), 45 * DAY, 90 * DAY, 90 * DAY + timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Subject:
-    """What fails; `created` is the creation of a key or certificate, and of nothing else.
+    """What fails. `created` is set for a key or certificate alone.
 
-    `serial` tells two apart that were made in one instant: no report shows it.
+    `serial` distinguishes two that were created in one instant: no report shows it.
     """
 
     control: str
@@ -51,10 +51,10 @@ class Span:
 
 
 def truth(life: Life) -> dict[Subject, list[Span]]:
-    """Return when what failed."""
+    """Return the spans of time in which each subject failed."""
     begun: dict[Subject, datetime] = {}
     spans: dict[Subject, list[Span]] = defaultdict(list)
-    for at in sorted(turns(life)):
+    for at in sorted(turning_points(life)):
         failing = set(failures(life, at))
         for subject in begun.keys() - failing:
             spans[subject].append(Span(begun.pop(subject), at))
@@ -65,17 +65,17 @@ def truth(life: Life) -> dict[Subject, list[Span]]:
     return spans
 
 
-def turns(life: Life) -> set[datetime]:
+def turning_points(life: Life) -> set[datetime]:
     """Return every instant at which something may have come to fail, or to fail no longer."""
     instants = {life.birth}
     for timeline in life.timelines.values():
         for at, user in timeline:
-            times = {at} | (shown(user) if user is not None else set())
+            times = {at} | (shown_times(user) if user is not None else set())
             instants |= {time + limit for time in times for limit in (*LIMITS, life.expiry_days * DAY)}
     return {at for at in instants if life.birth <= at <= life.end}
 
 
-def shown(user: User) -> set[datetime]:
+def shown_times(user: User) -> set[datetime]:
     """Return the times that a report shows of a user."""
     times = (time for credential in user.credentials for time in (credential.created, credential.last_used))
     return {time for time in (user.password_changed, user.password_last_used, *times) if time is not None}
@@ -94,5 +94,5 @@ def subject_of(state: State, control: str, name: str, credential: str) -> Subjec
     if credential in {"user", PASSWORD}:
         return Subject(control, user.lower, user.created, credential, None, None)
     kind = KEY if credential.startswith(KEY) else "certificate"
-    subject_credential = next(candidate for candidate in user.of(kind) if candidate.slot == int(credential[-1]))
+    subject_credential = next(candidate for candidate in user.of_kind(kind) if candidate.slot == int(credential[-1]))
     return Subject(control, user.lower, user.created, kind, subject_credential.created, subject_credential.serial)

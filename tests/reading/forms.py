@@ -34,11 +34,11 @@ def envelope(content: object = BASE64, **more: object) -> str:
     return json.dumps({"Content": content, "ReportFormat": "text/csv", "GeneratedTime": GENERATED, **more})
 
 
-def wrapped(text: str, width: int) -> str:
+def wrapped_lines(text: str, width: int) -> str:
     return "\n".join(text[start : start + width] for start in range(0, len(text), width))
 
 
-def drawn(rule: str, edge: str) -> str:
+def drawn_table(rule: str, edge: str) -> str:
     rows = [edge + " | ".join(line.split(",")) + edge for line in LINES]
     return "\n".join([rows[0], rule, *rows[1:]])
 
@@ -118,16 +118,16 @@ READ: dict[str, str | bytes] = {
     + " ".join(map(str, REPORT.encode()))
     + "] GeneratedTime:2026-10-31 08:00:00 +0000 UTC ReportFormat:text/csv}",
     "API XML": xml(),
-    "PEM armour": f"-----BEGIN CERTIFICATE-----\n{wrapped(BASE64, 64)}\n-----END CERTIFICATE-----\n",
+    "PEM armour": f"-----BEGIN CERTIFICATE-----\n{wrapped_lines(BASE64, 64)}\n-----END CERTIFICATE-----\n",
     "base64 between lines": f"Generating...\n{BASE64}\ndone\n",
-    "wrapped base64 between lines": f"Generating...\n{wrapped(BASE64, 76)}\ndone\n",
+    "wrapped base64 between lines": f"Generating...\n{wrapped_lines(BASE64, 76)}\ndone\n",
     "--output table": f"-----\n|  GetCredentialReport  |\n+----+----+\n|  Content  |  {BASE64}  |\n"
     f"|  GeneratedTime  |  {GENERATED}  |\n|  ReportFormat  |  text/csv  |\n+----+----+\n",
     "--output text in another order": f"text/csv\t{GENERATED}\t{BASE64}\n",
     "yaml-stream": f"- Content: \n    {BASE64}\n  GeneratedTime: '{GENERATED}'\n  ReportFormat: text/csv\n",
     "YAML of rows": "\n".join("- " + "\n  ".join(f"{name}: '{text}'" for name, text in row.items()) for row in DICTS),
-    "Markdown": drawn("|" + "---|" * 22, "|"),
-    "psql": drawn("----+----", " ") + "\n(3 rows)\n",
+    "Markdown": drawn_table("|" + "---|" * 22, "|"),
+    "psql": drawn_table("----+----", " ") + "\n(3 rows)\n",
     "HTML": html(),
     "tar": tarred("w", {"a/report.csv": REPORT, "README": "hello"}),
     "tar.gz": tarred("w:gz", {"./report.csv": REPORT}),
@@ -148,7 +148,7 @@ READ: dict[str, str | bytes] = {
     "file names with a colon": "\n".join(f"C:\\reports\\a.csv:{line}" for line in LINES),
     "a line below": f"{REPORT}\n\n2 users (root aside).\n",
     "padding behind an envelope": envelope() + "\0\0\0",
-    "wrapped at 80 columns": "\n".join(wrapped(line, 80) for line in LINES),
+    "wrapped at 80 columns": "\n".join(wrapped_lines(line, 80) for line in LINES),
     "pprint of boto3": f"{{'Content': {REPORT[:90].encode()!r}\n            {REPORT[90:].encode()!r},\n "
     "'GeneratedTime': datetime.datetime(2026, 10, 31, 8, 0, tzinfo=tzlocal()),\n 'ReportFormat': 'text/csv'}",
 }
@@ -214,7 +214,10 @@ MARKED: dict[str, tuple[str | bytes, str]] = {
     ),
     "columns": (json.dumps({name: [] for name in COLUMNS_22}), "list of rows"),
     "other separators": ("\n".join(line.replace(",", "~:~") for line in LINES), "unknown form"),
-    "wrapped and joined": ("\n".join(wrapped(line[:-1] + "x" * (-len(line) % 80 + 1), 80) for line in LINES), "80"),
+    "wrapped and joined": (
+        "\n".join(wrapped_lines(line[:-1] + "x" * (-len(line) % 80 + 1), 80) for line in LINES),
+        "80",
+    ),
     "a cut header": (LINES[0][:60], "middle of a name"),
     "Powerpipe": (
         "User Name,User ARN,Password Enabled,MFA Active,Key 1 Last Rotated\nanna,x,true,true,\n",

@@ -1,4 +1,4 @@
-"""A column for the account of each row, and account numbers in odd ARNs: used where no proper ARN says it."""
+"""A column for the account of each row, and account numbers in odd ARNs: used where no proper ARN has it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ OLD = key(rotated="2020-01-01T00:00:00Z")
 
 
 def rows_of(*pairs: tuple[str, str], column: str = "account_id", first: bool = True, arn: bool = False) -> str:
-    """Return a report of users, each with what stands in a column for the account."""
+    """Return a report of users, each with a cell in a column for the account."""
     columns = COLUMNS_22 if arn else WITHOUT
     rows = [user(name, **OLD) | {column: cell} for name, cell in pairs]
     return csv_of(*rows, columns=(column, *columns) if first else (*columns, column))
 
 
 def accounts(tables: Tables) -> list[str | None]:
-    found = tables.users["account_id"].astype("object")
-    return found.where(found.notna(), None).tolist()
+    account_ids = tables.users["account_id"].astype("object")
+    return account_ids.where(account_ids.notna(), None).tolist()
 
 
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("column", ["account_id", "account", "aws_account_id", "account_number", "Account ID"])
-def test_a_column_tells_the_account_where_there_is_no_arn(tmp_path: Path, column: str, *, first: bool) -> None:
+def test_a_column_has_the_account_where_there_is_no_arn(tmp_path: Path, column: str, *, first: bool) -> None:
     text = rows_of(("a", ACCOUNT), ("a", OTHER), column=column, first=first)
     tables, log = read(write(tmp_path / "2026-10-31.csv", text), account_id="999988887777")
     assert accounts(tables) == [ACCOUNT, OTHER]
@@ -48,9 +48,9 @@ def test_a_column_tells_the_account_where_there_is_no_arn(tmp_path: Path, column
 def test_merged_accounts_do_not_melt_into_one(tmp_path: Path) -> None:
     text = rows_of(("anna", ACCOUNT), ("anna", OTHER), ("anna", THIRD))
     path = write(tmp_path / "2026-10-31.csv", text)
-    told = audit([path], Settings(unused()))
-    assert sorted(told.findings["account_id"]) == sorted([ACCOUNT, OTHER, THIRD])
-    assert "duplicate_user" not in told.issues["code"].tolist()
+    audited = audit([path], Settings(unused()))
+    assert sorted(audited.findings["account_id"]) == sorted([ACCOUNT, OTHER, THIRD])
+    assert "duplicate_user" not in audited.issues["code"].tolist()
     ran = run("audit", path, "-o", tmp_path / "out")
     assert ran.returncode == 1
     assert "copy" not in ran.stdout + ran.stderr
@@ -59,21 +59,21 @@ def test_merged_accounts_do_not_melt_into_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "cell", ["'444455556666", '="444455556666"', "4444-5555-6666", " 444455556666 ", "444455556666.0"]
 )
-def test_numbers_as_spreadsheets_and_the_console_write_them(tmp_path: Path, cell: str) -> None:
+def test_account_numbers_are_read_as_spreadsheets_and_the_console_write_them(tmp_path: Path, cell: str) -> None:
     tables, log = read(write(tmp_path / "2026-10-31.csv", rows_of(("a", cell))))
     assert accounts(tables) == [OTHER]
     assert codes(log) == ["missing_column"]
 
 
 @pytest.mark.parametrize("cell", ["12345678901", "1.23457E+10", "1234", "4444555566667"])
-def test_a_number_that_lost_digits_is_said_and_not_guessed(tmp_path: Path, cell: str) -> None:
+def test_an_account_number_that_lost_digits_is_noted_and_not_guessed(tmp_path: Path, cell: str) -> None:
     text = rows_of(("a", ACCOUNT), ("b", cell), ("c", cell), ("d", ""))
     tables, log = read(write(tmp_path / f"2026-10-31/{OTHER}.csv", text))
     assert accounts(tables) == [ACCOUNT, None, None, OTHER]
     assert [row[1:5] for row in log.rows if row[4] != "missing_column"] == [(3, "account_id", cell, "bad_account")]
 
 
-def test_nobody_is_told_to_remove_rows_of_accounts_that_are_not_known(tmp_path: Path) -> None:
+def test_no_message_asks_to_remove_rows_of_unknown_accounts(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", rows_of(("a", "12345678901"), ("a", "22345678901")))
     ran = run("inspect", path)
     assert "find out the accounts before you remove a row" in ran.stdout
@@ -88,7 +88,7 @@ def test_a_number_without_its_zeros_is_the_account_that_the_name_tells(tmp_path:
         assert codes(log) == ["missing_column"]
 
 
-def test_a_column_of_names_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_column_of_names_is_left_out_and_noted(tmp_path: Path) -> None:
     text = rows_of(("a", "production"), ("b", "test"), column="account")
     tables, log = read(write(tmp_path / f"{OTHER}.csv", text))
     assert accounts(tables) == [OTHER] * 2
@@ -102,7 +102,7 @@ def test_the_number_counts_before_the_name_beside_it(tmp_path: Path) -> None:
     assert [(row[2], row[4]) for row in log.rows] == [("account", "unknown_column"), ("arn", "missing_column")]
 
 
-def test_what_contradicts_an_arn_is_noted_by_line(tmp_path: Path) -> None:
+def test_an_account_that_contradicts_an_arn_is_noted_by_line(tmp_path: Path) -> None:
     text = rows_of(("a", ACCOUNT), ("b", OTHER), ("c", ""), ("d", "12345678901"), column="account", arn=True)
     tables, log = read(write(tmp_path / "2026-10-31.csv", text))
     assert accounts(tables) == [ACCOUNT] * 4
@@ -149,16 +149,16 @@ def test_the_account_of_an_odd_arn_is_used(tmp_path: Path, arn: str) -> None:
 def test_equal_bytes_without_arns_are_of_the_accounts_that_their_names_tell(tmp_path: Path) -> None:
     for account in (ACCOUNT, OTHER):
         write(tmp_path / f"2026-10-31/{account}.csv", csv_of(user("a", **OLD) | {"arn": ""}))
-    told = audit([str(tmp_path)], Settings(unused()))
-    assert told.findings["account_id"].tolist() == [ACCOUNT, OTHER]
+    audited = audit([str(tmp_path)], Settings(unused()))
+    assert audited.findings["account_id"].tolist() == [ACCOUNT, OTHER]
 
 
 def test_equal_rows_that_tell_their_account_are_counted_once(tmp_path: Path) -> None:
     for name in (ACCOUNT, OTHER):
         write(tmp_path / f"2026-10-31/{name}.csv", rows_of(("a", THIRD)))
-    told = audit([str(tmp_path)], Settings(unused()))
-    assert told.findings["account_id"].tolist() == [THIRD]
-    assert "duplicate_input" in told.issues["code"].tolist()
+    audited = audit([str(tmp_path)], Settings(unused()))
+    assert audited.findings["account_id"].tolist() == [THIRD]
+    assert "duplicate_input" in audited.issues["code"].tolist()
 
 
 def test_reports_with_the_column_are_concatenated(tmp_path: Path) -> None:
@@ -173,7 +173,12 @@ ARNS = st.sampled_from(
     [
         "",
         "x",
-        *(f"arn:{p}:iam::{a}:{what}" for p in ("aws", "aws-cn") for a in (ACCOUNT, OTHER) for what in ("user/a", "a")),
+        *(
+            f"arn:{p}:iam::{a}:{resource}"
+            for p in ("aws", "aws-cn")
+            for a in (ACCOUNT, OTHER)
+            for resource in ("user/a", "a")
+        ),
     ]
 )
 
@@ -183,7 +188,7 @@ ARNS = st.sampled_from(
     st.sampled_from([None, THIRD]),
     st.sampled_from([COLUMNS_22, WITHOUT]),
 )
-def test_survey_and_reading_tell_the_same_accounts(
+def test_survey_and_reading_give_the_same_accounts(
     rows: list[tuple[str, str]], option: str | None, columns: tuple[str, ...]
 ) -> None:
     cells = (user("a") | {"account_id": cell, "arn": arn} for cell, arn in rows)

@@ -48,7 +48,7 @@ def test_a_sheet_that_reaches_far_past_what_is_in_it_is_refused(parts: dict[str,
         require_dense(spreadsheet(parts))
 
 
-def test_it_costs_no_other_report(tmp_path: Path) -> None:
+def test_a_sheet_that_reaches_too_far_costs_no_other_report(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", csv_of(root(), user("auditor")))
     write(tmp_path / "b.xlsx", spreadsheet({SHEET: WHOLE.replace("</sheetData>", FAR_CELL)}))
     tables, log = read(tmp_path)
@@ -65,8 +65,10 @@ def test_cells_that_are_only_formatted_reach_nowhere(tmp_path: Path) -> None:
     assert tables.users["user"].tolist() == ["ci-deployer"]
     # As LibreOffice ends each of its sheets.
     empty = '<table:table-cell table:number-columns-repeated="16384"/>'
-    rest = f'<table:table-row table:number-rows-repeated="1048554">{empty}'
-    require_dense(zipped(**{"content.xml": TABLE.format(f"<table:table-row>{CELL}{rest}</table:table-row>").encode()}))
+    empty_rows = f'<table:table-row table:number-rows-repeated="1048554">{empty}'
+    require_dense(
+        zipped(**{"content.xml": TABLE.format(f"<table:table-row>{CELL}{empty_rows}</table:table-row>").encode()})
+    )
 
 
 def test_a_large_report_is_dense(monkeypatch: pytest.MonkeyPatch) -> None:

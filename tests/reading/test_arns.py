@@ -35,22 +35,22 @@ def read_rows(folder: Path, *lines: str) -> tuple[list[tuple[str, str | None, st
 
 @pytest.mark.parametrize("partition", ["aws", "aws-us-gov", "aws-iso-b", "aws-eusc", "aws-x2", "other"])
 def test_a_row_is_mended_in_every_partition_that_may_be_one(tmp_path: Path, partition: str) -> None:
-    found, log = read_rows(tmp_path, row_of("z", partition), row_of("a,b", partition))
-    assert found == [("z", ACCOUNT, partition), ("a,b", ACCOUNT, partition)]
+    rows, log = read_rows(tmp_path, row_of("z", partition), row_of("a,b", partition))
+    assert rows == [("z", ACCOUNT, partition), ("a,b", ACCOUNT, partition)]
     assert codes(log) == ["repaired_row"]
 
 
 @pytest.mark.parametrize("partition", ["-aws", "2aws", "AWS", ""])
-def test_what_is_no_partition_is_neither_mended_nor_read(tmp_path: Path, partition: str) -> None:
-    found, log = read_rows(tmp_path, row_of("z", partition), row_of("a,b", partition))
-    assert found == [("z", None, None)]
+def test_an_arn_without_a_valid_partition_is_neither_mended_nor_read(tmp_path: Path, partition: str) -> None:
+    rows, log = read_rows(tmp_path, row_of("z", partition), row_of("a,b", partition))
+    assert rows == [("z", None, None)]
     assert sorted(codes(log)) == ["account_unknown", "bad_arn", "rejected_row"]
 
 
 @pytest.mark.parametrize("name", ["a, b", "ü,b", "a\u00a0,b"])
 def test_a_repair_makes_no_name_that_iam_does_not_allow(tmp_path: Path, name: str) -> None:
-    found, log = read_rows(tmp_path, row_of("z"), row_of(name))
-    assert found == [("z", ACCOUNT, "aws")]
+    rows, log = read_rows(tmp_path, row_of("z"), row_of(name))
+    assert rows == [("z", ACCOUNT, "aws")]
     assert codes(log) == ["rejected_row"]
 
 
@@ -59,8 +59,8 @@ def test_a_repair_makes_no_name_that_iam_does_not_allow(tmp_path: Path, name: st
 )
 def test_an_arn_in_another_column_shows_that_cells_have_moved(tmp_path: Path, arn: str) -> None:
     moved = user("a", **CELLS) | {"arn": "x", "user_creation_time": arn}
-    found, log = read_rows(tmp_path, row_of("z"), csv_of(moved).splitlines()[1])
-    assert found == [("z", ACCOUNT, "aws")]
+    rows, log = read_rows(tmp_path, row_of("z"), csv_of(moved).splitlines()[1])
+    assert rows == [("z", ACCOUNT, "aws")]
     assert codes(log) == ["rejected_row"]
 
 
@@ -91,7 +91,7 @@ def test_an_account_is_twelve_plain_digits(account: str) -> None:
         (f"arn:aws:iam::{ACCOUNT}:user/x y", "/", "x y"),
     ],
 )
-def test_path_and_name(arn: str, path: str | None, name: str | None) -> None:
+def test_path_and_name_are_parts_of_an_arn(arn: str, path: str | None, name: str | None) -> None:
     match = re.fullmatch(ARN, arn)
     assert match is not None
     assert (match["path"], match["name"]) == (path, name)

@@ -61,21 +61,21 @@ def test_pieces_with_dictionaries_of_their_own_become_one_category() -> None:
     assert frame["few"].astype("object").fillna("-").tolist() == ["x", "-", "z", "x"]
 
 
-def test_an_empty_table() -> None:
+def test_an_empty_table_keeps_its_types() -> None:
     frame = frame_of({"few": pa.chunked_array([], FEW), "text": pa.chunked_array([], pa.string())})
     assert frame.shape == (0, 2)
     assert table_of(frame, ["few", "text"]).schema.types == [FEW, pa.string()]
 
 
-def test_few_texts_are_sorted_and_leave_out_what_no_row_has() -> None:
+def test_few_texts_are_sorted_and_leave_out_texts_of_no_row() -> None:
     values = pa.array(["b", None, "a", "z", "b"])
-    found = few_texts_of(values, np.array([0, 1, 2, 4, 0]))
-    assert found.dictionary.to_pylist() == ["a", "b"]
-    assert codes_in(found).tolist() == [1, -1, 0, 1, 1]
+    distinct = few_texts_of(values, np.array([0, 1, 2, 4, 0]))
+    assert distinct.dictionary.to_pylist() == ["a", "b"]
+    assert codes_in(distinct).tolist() == [1, -1, 0, 1, 1]
     assert category_of(values).cat.categories.tolist() == ["a", "b", "z"]
 
 
-def test_what_is_not_there_is_among_nothing() -> None:
+def test_a_missing_cell_is_among_no_texts() -> None:
     column = frame_of({"few": few_texts(np.array([1, -1, 0]), ["x", "y"])})["few"]
     assert is_among(column, ("y", "other")).tolist() == [True, False, False]
     assert is_among(column, ()).tolist() == [False, False, False]
@@ -105,7 +105,7 @@ COLUMNS_OF_NUMBERS: Final = st.integers(0, 30).flatmap(
 
 @given(COLUMNS_OF_NUMBERS)
 def test_combinations_are_numbered_in_their_order(columns: list[list[int]]) -> None:
-    found = numbered(*(np.array(column, np.int64) for column in columns)).tolist()
+    numbers = numbered(*(np.array(column, np.int64) for column in columns)).tolist()
     rows = list(zip(*columns, strict=True))
-    place = {row: number for number, row in enumerate(sorted(set(rows)))}
-    assert found == [place[row] for row in rows]
+    rank = {row: number for number, row in enumerate(sorted(set(rows)))}
+    assert numbers == [rank[row] for row in rows]

@@ -44,7 +44,7 @@ def cuts(path: Path, text: str | bytes) -> list[tuple[object, ...]]:
     ],
 )
 @pytest.mark.parametrize("quote", ["", '"'])
-def test_a_file_that_ends_in_the_middle_of_a_cell(tmp_path: Path, column: str, cell: str, quote: str) -> None:
+def test_a_file_that_ends_in_the_middle_of_a_cell_is_cut(tmp_path: Path, column: str, cell: str, quote: str) -> None:
     text = ending_in("N/A", column)
     text = text[: text.rindex(",") + 1] + quote + cell
     assert cuts(tmp_path, text) == [(4, column, cell)]
@@ -66,19 +66,21 @@ def test_a_file_that_ends_in_the_middle_of_a_cell(tmp_path: Path, column: str, c
         ("arn", "arn:aws:iam::111122223333:user/b"),
     ],
 )
-def test_whole_cells_are_no_beginnings(tmp_path: Path, column: str, cell: str) -> None:
+def test_whole_cells_are_not_taken_for_cut_ones(tmp_path: Path, column: str, cell: str) -> None:
     assert cuts(tmp_path, ending_in(cell, column)) == []
 
 
-def test_a_way_of_writing_that_the_whole_report_has_is_no_cut(tmp_path: Path) -> None:
+def test_short_times_in_the_whole_report_are_no_cut(tmp_path: Path) -> None:
     rows = [user("a") | {LAST: "2026-10-01"}, user("b") | {LAST: "2026-10-31"}]
     assert cuts(tmp_path, csv_of(*rows)) == []
 
 
-@pytest.mark.parametrize(("kept", "more"), [*((n, more) for n in (2, 3, 4, 8, 10) for more in ("", ",")), (21, "")])
-def test_a_file_that_ends_in_the_middle_of_a_row(tmp_path: Path, kept: int, more: str) -> None:
+@pytest.mark.parametrize(
+    ("cell_count", "ending"), [*((n, ending) for n in (2, 3, 4, 8, 10) for ending in ("", ",")), (21, "")]
+)
+def test_a_file_that_ends_in_the_middle_of_a_row_is_cut(tmp_path: Path, cell_count: int, ending: str) -> None:
     row = REPORT.rsplit("\n", 1)[1].split(",")
-    text = REPORT.rsplit("\n", 1)[0] + "\n" + ",".join(row[:kept]) + more
+    text = REPORT.rsplit("\n", 1)[0] + "\n" + ",".join(row[:cell_count]) + ending
     _, log = read(write(tmp_path / "2026-10-31.csv", text))
     assert sorted(codes(log)) == ["cut_report", "rejected_row"]
 
@@ -92,7 +94,7 @@ def test_whole_files_are_not_cut(tmp_path: Path, text: str) -> None:
     assert cuts(tmp_path, text) == []
 
 
-def test_the_cut_report_in_an_envelope(tmp_path: Path) -> None:
+def test_a_cut_report_in_an_envelope_is_noted(tmp_path: Path) -> None:
     content = base64.b64encode(REPORT[:-2].encode()).decode()
     envelope = json.dumps({"Content": content, "GeneratedTime": "2026-10-31T08:00:00Z"})
     assert cuts(tmp_path, envelope) == [(4, LAST, "N")]
@@ -145,15 +147,15 @@ def test_base64_cut_within_four_characters_is_named_with_its_length(tmp_path: Pa
     write(tmp_path / "in/2026-10-29.json", json.dumps({"Content": full[: length - 8]}))
     ran = run("inspect", tmp_path / "in")
     assert ran.returncode == 2
-    said = f"Content is base64 that was cut: it has {length:,} characters, a length at which some programs cut texts"
-    assert ran.stderr.count(said) == 2
+    message = f"Content is base64 that was cut: it has {length:,} characters, a length at which some programs cut texts"
+    assert ran.stderr.count(message) == 2
     assert f"cut: it has {length - 8:,} characters; download the report again" in ran.stderr
 
 
 def test_a_round_length_changes_no_exit_code(tmp_path: Path) -> None:
     rows = [root(password_enabled="false"), *(user(f"user-{number}") for number in range(18))]
     lacking = 4_096 - len(csv_of(*rows, user("")))
-    if lacking % 2:  # the name of the last user stands in its row twice
+    if lacking % 2:  # the name of the last user is in its row twice
         rows[1]["user_creation_time"] = "2020-01-01T00:00:00+00:00"
         lacking -= len("+00:00") - len("Z")
     text = csv_of(*rows, user("x" * (lacking // 2)))
@@ -183,7 +185,7 @@ def test_a_padded_report_is_a_copy_of_the_one_without(tmp_path: Path) -> None:
     assert codes(log) == ["duplicate_input"]
 
 
-def test_a_padded_cut_is_still_one(tmp_path: Path) -> None:
+def test_a_padded_cut_report_is_still_cut(tmp_path: Path) -> None:
     assert cuts(tmp_path, REPORT[:-1] + "\0" * 100) == [(4, LAST, "N/")]
 
 
@@ -193,7 +195,7 @@ def test_a_padded_header_is_a_report_without_rows(tmp_path: Path, text: str) -> 
     assert codes(log) == ["padding", "no_rows"]
 
 
-def test_padding_behind_an_envelope(tmp_path: Path) -> None:
+def test_padding_behind_an_envelope_is_noted(tmp_path: Path) -> None:
     envelope = json.dumps({"Content": base64.b64encode(REPORT.encode()).decode()}) + "\0" * 30
     tables, log = read(write(tmp_path / "2026-10-31.json", envelope))
     assert len(tables.users) == 3
@@ -210,5 +212,5 @@ def test_a_cell_that_is_never_closed_costs_no_other_report(tmp_path: Path, cell:
     write(tmp_path / "b.csv", csv_of(root("444455556666"), user("b", account="444455556666"), columns=columns))
     tables, log = read(tmp_path)
     assert tables.users["user"].tolist() == ["<root_account>", "a", "<root_account>", "b"]
-    found = [(row[1], row[2], row[3]) for row in log.rows if row[4] == "cut_report"]
-    assert found == ([] if end else [(3, "additional_credentials_info", cell)])
+    cut_cells = [(row[1], row[2], row[3]) for row in log.rows if row[4] == "cut_report"]
+    assert cut_cells == ([] if end else [(3, "additional_credentials_info", cell)])

@@ -61,15 +61,15 @@ def test_the_rows_are_those_of_the_plain_report(tmp_path: Path, form: str) -> No
 
 
 @pytest.mark.parametrize("form", READ)
-def test_in_a_folder_none_is_passed_over_and_inspect_says_its_form(tmp_path: Path, form: str) -> None:
+def test_no_form_in_a_folder_is_passed_over_and_inspect_names_the_form(tmp_path: Path, form: str) -> None:
     write(tmp_path / "in/2026-10-31/a.dat", READ[form])
-    (found,) = inspected(tmp_path / "in")
-    assert found["rows"] == 3
-    assert set(str(found["container"]).split(", ")) <= set(catalog.READ)
+    (file,) = inspected(tmp_path / "in")
+    assert file["rows"] == 3
+    assert set(str(file["container"]).split(", ")) <= set(catalog.READ)
 
 
 @pytest.mark.parametrize("form", NO_REPORT | MARKED)
-def test_what_bears_marks_and_holds_no_rows_counts_as_not_read(tmp_path: Path, form: str) -> None:
+def test_a_file_that_looks_like_a_report_and_has_no_rows_counts_as_not_read(tmp_path: Path, form: str) -> None:
     content, way_out = (NO_REPORT | MARKED)[form]
     write(tmp_path / "in/good.csv", SECOND)
     write(tmp_path / "in/answer.dat", content)
@@ -83,7 +83,7 @@ def test_what_bears_marks_and_holds_no_rows_counts_as_not_read(tmp_path: Path, f
 
 
 @pytest.mark.parametrize("name", PASSED_OVER)
-def test_what_is_no_report_is_passed_over(tmp_path: Path, name: str) -> None:
+def test_files_that_are_no_report_are_passed_over(tmp_path: Path, name: str) -> None:
     write(tmp_path / "good.csv", SECOND)
     write(tmp_path / name, PASSED_OVER[name])
     tables, log = read(tmp_path)
@@ -115,7 +115,7 @@ TWO = [json.loads(envelope()), json.loads(envelope(SECOND_BASE64))]
 SEVERAL = {
     "list": json.dumps(TWO),
     "JSON lines": "\n".join(map(json.dumps, TWO)),
-    "in data": json.dumps({"reports": [{"response": one} for one in TWO]}),
+    "in data": json.dumps({"reports": [{"response": envelope_facts} for envelope_facts in TWO]}),
     "YAML documents": f"Content: {BASE64}\n---\nContent: {SECOND_BASE64}\n",
     "lines of text": f"{BASE64}\t{GENERATED}\ttext/csv\n{SECOND_BASE64}\t{GENERATED}\ttext/csv\n",
 }
@@ -123,9 +123,9 @@ SEVERAL = {
 
 @pytest.mark.parametrize("form", SEVERAL)
 def test_each_envelope_is_a_source_of_its_own(tmp_path: Path, form: str) -> None:
-    found = inspected(Path(write(tmp_path / "a.json", SEVERAL[form])))
-    assert [str(one["name"]).rpartition("/")[2] for one in found] == ["a.json#1", "a.json#2"]
-    assert [one["account_id"] for one in found] == [ACCOUNT, OTHER_ACCOUNT]
+    files = inspected(Path(write(tmp_path / "a.json", SEVERAL[form])))
+    assert [str(file["name"]).rpartition("/")[2] for file in files] == ["a.json#1", "a.json#2"]
+    assert [file["account_id"] for file in files] == [ACCOUNT, OTHER_ACCOUNT]
 
 
 def test_an_error_line_between_two_documents_hides_neither(tmp_path: Path) -> None:
@@ -176,11 +176,15 @@ def test_where_no_header_is_found_the_first_line_is_quoted(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("renamed", ["", "last_used_key_1"])
 def test_a_dropped_column_of_last_use_is_named(tmp_path: Path, renamed: str) -> None:
-    place = LINES[0].split(",").index("access_key_1_last_used_date")
+    position = LINES[0].split(",").index("access_key_1_last_used_date")
     rows = [line.split(",") for line in LINES]
     text = [
         ",".join(
-            [*row[:place], *([renamed] if renamed and not n else [row[place]] if renamed else []), *row[place + 1 :]]
+            [
+                *row[:position],
+                *([renamed] if renamed and not n else [row[position]] if renamed else []),
+                *row[position + 1 :],
+            ]
         )
         for n, row in enumerate(rows)
     ]
@@ -192,20 +196,20 @@ def test_a_dropped_column_of_last_use_is_named(tmp_path: Path, renamed: str) -> 
 
 
 @pytest.mark.parametrize(("kind", "start"), [("7z", b"7z\xbc\xaf\x27\x1c\0\x04"), ("rar", b"Rar!\x1a\x07\x01\0")])
-def test_archives_that_are_not_read_count_where_they_lie_among_reports(tmp_path: Path, kind: str, start: bytes) -> None:
+def test_archives_that_cannot_be_read_count_beside_reports(tmp_path: Path, kind: str, start: bytes) -> None:
     write(tmp_path / "in/a/good.csv", REPORT)
     write(tmp_path / f"in/b/tools.{kind}", start)
     assert audited(tmp_path / "in", tmp_path / "out").returncode == 1
-    named = run("audit", tmp_path / "in/a", tmp_path / f"in/b/tools.{kind}", *AS_OF, "-o", tmp_path / "out")
-    assert named.returncode == 3
+    done = run("audit", tmp_path / "in/a", tmp_path / f"in/b/tools.{kind}", *AS_OF, "-o", tmp_path / "out")
+    assert done.returncode == 3
     write(tmp_path / f"in/a/reports.{kind}", start)
     assert audited(tmp_path / "in", tmp_path / "out").returncode == 3
 
 
 def test_a_cell_that_a_spreadsheet_made_a_date_is_unreadable(tmp_path: Path) -> None:
     rows: list[list[object]] = [list(line.split(",")) for line in LINES]
-    place = LINES[0].split(",").index("access_key_1_last_used_date")
-    rows[2][place] = datetime(2026, 10, 30, 8, 0)  # noqa: DTZ001 - as a spreadsheet has it
+    position = LINES[0].split(",").index("access_key_1_last_used_date")
+    rows[2][position] = datetime(2026, 10, 30, 8, 0)  # noqa: DTZ001 - as a spreadsheet has it
     tables, log = read(write(tmp_path / "2026-10-31.xlsx", workbook(*rows)))
     assert tables.users["access_key_1_last_used_date_state"].tolist()[1] == "invalid"
     assert [(row[2], row[3], row[4]) for row in log.rows] == [
@@ -221,15 +225,15 @@ def test_a_workbook_without_a_report_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_spreadsheet_in_a_zip_is_read(tmp_path: Path) -> None:
     inner = workbook(*(line.split(",") for line in LINES))
-    (found,) = inspected(Path(write(tmp_path / "2026-10-31.zip", zipped(**{"a.xlsx": inner}))))
-    assert found["container"] == "zip, spreadsheet"
+    (file,) = inspected(Path(write(tmp_path / "2026-10-31.zip", zipped(**{"a.xlsx": inner}))))
+    assert file["container"] == "zip, spreadsheet"
 
 
-def test_an_encrypted_zip_is_said_in_words(tmp_path: Path) -> None:
+def test_an_encrypted_zip_is_explained_in_words(tmp_path: Path) -> None:
     data = bytearray(zipped(**{"a.csv": REPORT.encode()}))
     directory = data.find(b"PK\x01\x02")
-    for place in (6, directory + 8):
-        data[place] |= 1
+    for position in (6, directory + 8):
+        data[position] |= 1
     for outer in (bytes(data), zipped(**{"inner.zip": bytes(data)})):
         write(tmp_path / "in/good.csv", SECOND)
         write(tmp_path / "in/a.zip", outer)
@@ -267,16 +271,16 @@ def test_output_at_a_url_is_passed_over_in_one_line(tmp_path: Path) -> None:
     tables, log = read(url)
     assert len(tables.users) == 3
     assert {row[0] for row in log.rows if row[4] == "own_output"} == {f"{url}/a/older", f"{url}/store"}
-    others = {row[0] for row in log.rows if row[4] not in {"own_output", "not_followed"}}
-    assert others == {f"{url}/a/manifest.json"}
+    other_sources = {row[0] for row in log.rows if row[4] not in {"own_output", "not_followed"}}
+    assert other_sources == {f"{url}/a/manifest.json"}
 
 
 def test_files_that_name_this_program_as_their_maker_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31.csv", REPORT)
     run("audit", tmp_path / "in", "-o", tmp_path / "older")
-    for made in (tmp_path / "older").rglob("*"):
-        if made.suffix in {".parquet", ".xlsx"}:
-            write(tmp_path / "in" / made.name, made.read_bytes())
+    for path in (tmp_path / "older").rglob("*"):
+        if path.suffix in {".parquet", ".xlsx"}:
+            write(tmp_path / "in" / path.name, path.read_bytes())
     tables, log = read(tmp_path / "in")
     assert len(tables.users) == 3
     assert set(codes(log)) <= {"own_output", "not_a_report"}

@@ -43,7 +43,7 @@ def zeros(path: Path, count: int, beginning: bytes = b"") -> None:
 
 
 def sparse(path: Path, size: int, beginning: bytes) -> None:
-    """Write a file of a size of which only the beginning takes room on the disk."""
+    """Write a file of that size; only its beginning takes room on the disk."""
     with path.open("wb") as file:
         file.write(beginning)
         file.truncate(size)
@@ -142,11 +142,11 @@ def measured(*arguments: str | Path) -> list[Any]:
 def test_a_harmful_file_is_refused_with_little_time_and_memory(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     path = make(tmp_path)
     _, _, least, _ = measured("inspect", write(tmp_path / "good/2026-10-31.csv", REPORT))
-    code, said, seconds, memory = measured("inspect", path)
+    code, error, seconds, memory = measured("inspect", path)
     path.unlink()
     assert code == 2
-    assert "no credential report could be read" in said
-    assert any(words in said for words in ("limit", "times as much", "aliases", "recursion", "levels deep"))
+    assert "no credential report could be read" in error
+    assert any(words in error for words in ("limit", "times as much", "aliases", "recursion", "levels deep"))
     assert seconds - least < SECONDS
     assert memory < MEGABYTES
 
@@ -176,9 +176,9 @@ def test_a_pipe_is_not_read_past_the_limit(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, check=True, cwd=tmp_path, timeout=300
     )
-    code, said, _, _ = json.loads(done.stdout)
+    code, error, _, _ = json.loads(done.stdout)
     assert code == 2
-    assert "--max-file-size" in said
+    assert "--max-file-size" in error
 
 
 def test_a_merged_file_of_many_users_meets_no_limit() -> None:
@@ -204,7 +204,7 @@ def test_a_line_is_too_long_from_the_limit_on(lengths: list[int], end: bytes) ->
                 check_lines_of(io.BytesIO(data))
 
 
-def test_the_limit_can_be_set_and_stands_in_the_manifest(tmp_path: Path) -> None:
+def test_the_limit_can_be_set_and_is_in_the_manifest(tmp_path: Path) -> None:
     path = Path(write(tmp_path / "in/2026-10-31.csv", REPORT))
     command: list[str | Path] = ["audit", path, "-o", tmp_path / "out", "--format", "parquet", "--max-file-size"]
     refused = run(*command, "100")
@@ -217,7 +217,7 @@ def test_the_limit_can_be_set_and_stands_in_the_manifest(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["0", "much", "-1", "1.5GB", "", "2TB"])
-def test_what_is_no_size_is_an_error(tmp_path: Path, text: str) -> None:
+def test_a_limit_that_is_no_size_is_an_error(tmp_path: Path, text: str) -> None:
     done = run("inspect", write(tmp_path / "2026-10-31.csv", REPORT), "--max-file-size", text)
     assert done.returncode == 2
     assert "--max-file-size: not a size" in done.stderr

@@ -75,7 +75,7 @@ def test_a_report_that_holds_nothing_is_never_passed_over(tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("lead", ["sep=,\n", "\ufeff\ufeff", "\ufeffsep=,\n", "\x0c\n", " \t\n\n"])
-def test_what_may_stand_before_a_header(tmp_path: Path, lead: str) -> None:
+def test_lines_and_marks_before_a_header_are_skipped(tmp_path: Path, lead: str) -> None:
     result = run(Path(write(tmp_path / "a.csv", lead + GOOD)))
     assert users(result) == ["good"]
     assert result.users["line"].tolist() == [2 + lead.count("\n"), 3 + lead.count("\n")]
@@ -106,8 +106,8 @@ def test_a_minute_in_a_name_is_no_account(tmp_path: Path) -> None:
     "columns", [("account_name", *COLUMNS_22), ("arn", "user", *COLUMNS_22[2:]), (*COLUMNS_22[1:], "user")]
 )
 def test_reports_of_any_order_are_split_apart(tmp_path: Path, columns: tuple[str, ...]) -> None:
-    one, two = csv_of(user("a"), user("b"), columns=columns), csv_of(user("c", account=OTHER), columns=columns)
-    result = run(Path(write(tmp_path / "a.csv", f"{one}\n{two}")))
+    first, second = csv_of(user("a"), user("b"), columns=columns), csv_of(user("c", account=OTHER), columns=columns)
+    result = run(Path(write(tmp_path / "a.csv", f"{first}\n{second}")))
     assert users(result) == ["a", "b", "c"]
     assert "split_report" in issues(result)
     assert "rejected_row" not in issues(result)
@@ -136,17 +136,17 @@ def test_equal_bytes_of_two_accounts_are_two_reports(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "cell", ["2026-10-01T08Z", "2026-10-01T00:00:00Z\u00a0", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
 )
-@pytest.mark.parametrize("company", ["2026-10-01 00:00:00Z", "junk", "N/A"])
-def test_a_cell_is_read_alike_in_any_company(tmp_path: Path, cell: str, company: str) -> None:
+@pytest.mark.parametrize("neighbour_cell", ["2026-10-01 00:00:00Z", "junk", "N/A"])
+def test_a_cell_is_read_the_same_beside_any_other_cell(tmp_path: Path, cell: str, neighbour_cell: str) -> None:
     alone = csv_of(user("a", **key(rotated="2026-01-01T00:00:00Z", used=cell)))
-    other = csv_of(user("b", account=OTHER, **key(rotated="2026-01-01T00:00:00Z", used=company)))
-    one = run(Path(write(tmp_path / "1/a.csv", alone)))
+    neighbour = csv_of(user("b", account=OTHER, **key(rotated="2026-01-01T00:00:00Z", used=neighbour_cell)))
+    audit_alone = run(Path(write(tmp_path / "1/a.csv", alone)))
     write(tmp_path / "2/a.csv", alone)
-    write(tmp_path / "2/b.csv", other)
-    two = run(tmp_path / "2")
+    write(tmp_path / "2/b.csv", neighbour)
+    audit_of_both = run(tmp_path / "2")
     columns = ["status", "reason", "message"]
-    assert one.findings[columns].iloc[0].tolist() == two.findings[columns].iloc[0].tolist()
-    assert one.summary
+    assert audit_alone.findings[columns].iloc[0].tolist() == audit_of_both.findings[columns].iloc[0].tolist()
+    assert audit_alone.summary
 
 
 def test_a_user_in_two_undated_parts_is_found_twice(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_odd_neighbours_do_not_cost_a_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_of", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
-def test_any_reference_instant(tmp_path: Path, as_of: datetime) -> None:
+def test_any_reference_instant_is_accepted(tmp_path: Path, as_of: datetime) -> None:
     assert run(Path(write(tmp_path / "2026-10-30.csv", GOOD)), as_of=as_of).summary
 
 
@@ -217,7 +217,7 @@ def test_a_quoted_name_with_commas_does_not_stand_for_cells_that_were_cut_off(tm
     assert issues(result) == ["rejected_row"]
 
 
-def test_a_comma_in_a_name_before_an_empty_last_cell(tmp_path: Path) -> None:
+def test_a_comma_in_a_name_before_an_empty_last_cell_is_repaired(tmp_path: Path) -> None:
     columns = (*COLUMNS_22, "additional_credentials_info")
     header, *rows = csv_of(user("a,b", **OLD), user("c"), columns=columns).split("\n")
     text = "\n".join([header, *(row.replace('"', "") for row in rows)])
@@ -230,7 +230,7 @@ def test_blank_rows_with_spaces_are_no_users(tmp_path: Path) -> None:
     assert users(run(Path(write(tmp_path / "a.csv", text)))) == ["good"]
 
 
-def test_tabs_and_a_blank_first_column(tmp_path: Path) -> None:
+def test_tabs_and_a_blank_first_column_are_read(tmp_path: Path) -> None:
     columns = ("", *COLUMNS_22)
     text = csv_of(root(), user("a", **OLD), columns=columns, delimiter="\t")
     assert users(run(Path(write(tmp_path / "a.csv", text)))) == ["a"]
@@ -238,13 +238,13 @@ def test_tabs_and_a_blank_first_column(tmp_path: Path) -> None:
 
 def test_no_sentinel_survives_in_any_case(tmp_path: Path) -> None:
     row = user("a", **OLD) | {"access_key_1_last_used_region": "n/a", "access_key_1_last_used_service": "N/A"}
-    found = run(Path(write(tmp_path / "a.csv", csv_of(row)))).credentials
-    assert found["last_used_region"].isna().all()
-    assert found["last_used_service"].isna().all()
+    credentials = run(Path(write(tmp_path / "a.csv", csv_of(row)))).credentials
+    assert credentials["last_used_region"].isna().all()
+    assert credentials["last_used_service"].isna().all()
 
 
 @pytest.mark.parametrize("zone", ["tzinfo=tzutc()", "tzinfo=datetime.timezone.utc"])
-def test_what_python_writes_of_the_answer(tmp_path: Path, zone: str) -> None:
+def test_an_answer_as_python_prints_it_is_read(tmp_path: Path, zone: str) -> None:
     text = f"{{'ResponseMetadata': {{'RetryAttempts': 0}}, 'Content': {GOOD.encode()!r}, 'ReportFormat': 'text/csv', "
     path = write(tmp_path / "a.txt", text + f"'GeneratedTime': datetime.datetime(2026, 10, 30, 8, 15, 4, {zone})}}")
     result = run(Path(path), as_of=None)
@@ -262,7 +262,7 @@ def test_a_flag_with_a_nul_in_rows_of_another_form_cannot_be_read(tmp_path: Path
     assert issues(result) == ["bad_boolean"]
 
 
-def test_envelopes_by_account(tmp_path: Path) -> None:
+def test_envelopes_by_account_are_read(tmp_path: Path) -> None:
     text = json.dumps({ACCOUNT: {"Content": GOOD}, OTHER: {"Content": csv_of(user("b", account=OTHER))}})
     assert users(run(Path(write(tmp_path / "a.json", text)))) == ["good", "b"]
 

@@ -1,4 +1,4 @@
-"""Names that another program changed: root's, and those before which a spreadsheet's guard stands; and nobody's."""
+"""Names that another program changed: root's name, names with a spreadsheet's apostrophe, and names of nobody."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def names(path: Path, *rows: dict[str, str], columns: tuple[str, ...] = COLUMNS_
 @pytest.mark.parametrize(
     "name", ["root_account", "<root account>", "root account", "&lt;root_account&gt;", "Root", "'<root_account>"]
 )
-def test_root_is_read_by_its_arn_whatever_became_of_its_name(tmp_path: Path, name: str) -> None:
-    found, issues = names(tmp_path, root() | {"user": name}, user("a"))
-    assert found == ["<root_account>", "a"]
+def test_root_is_read_by_its_arn_whatever_its_name(tmp_path: Path, name: str) -> None:
+    read_names, issues = names(tmp_path, root() | {"user": name}, user("a"))
+    assert read_names == ["<root_account>", "a"]
     assert issues == [(2, name, "mended_name")]
     ran = run("inspect", tmp_path)
     assert ran.returncode == 0
@@ -39,9 +39,9 @@ def test_root_is_read_by_its_arn_whatever_became_of_its_name(tmp_path: Path, nam
     ("name", "is_root"),
     [("root_account", False), ("root", False), ("<root account>", True), ("&lt;root_account&gt;", True)],
 )
-def test_without_an_arn_only_what_iam_allows_nobody_is_root(tmp_path: Path, name: str, *, is_root: bool) -> None:
-    found, issues = names(tmp_path, root() | {"user": name}, columns=WITHOUT)
-    assert found == ["<root_account>" if is_root else name]
+def test_without_an_arn_only_a_name_that_iam_forbids_is_root(tmp_path: Path, name: str, *, is_root: bool) -> None:
+    read_names, issues = names(tmp_path, root() | {"user": name}, columns=WITHOUT)
+    assert read_names == ["<root_account>" if is_root else name]
     assert issues == [(2, name, "mended_name")] * is_root
 
 
@@ -55,19 +55,19 @@ def test_a_user_may_be_called_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+oncall", "-rf", "@ops", "007"])
 @pytest.mark.parametrize("columns", [COLUMNS_22, WITHOUT])
 def test_a_spreadsheet_s_apostrophe_is_no_part_of_a_name(tmp_path: Path, name: str, columns: tuple[str, ...]) -> None:
-    found, issues = names(tmp_path, root(), user(name) | {"user": f"'{name}"}, columns=columns)
-    assert found == ["<root_account>", name]
+    read_names, issues = names(tmp_path, root(), user(name) | {"user": f"'{name}"}, columns=columns)
+    assert read_names == ["<root_account>", name]
     assert issues == [(3, f"'{name}", "mended_name")]
 
 
 def test_a_name_that_is_not_the_arn_s_is_still_another_user(tmp_path: Path) -> None:
     rows = [user("a") | {"user": "'b"}, user("c") | {"user": "d"}, root() | {"user": "e"}]
-    found, issues = names(tmp_path, *rows)
-    assert found == ["'b", "d", "e"]
+    read_names, issues = names(tmp_path, *rows)
+    assert read_names == ["'b", "d", "e"]
     assert issues == [(line, row["arn"], "arn_mismatch") for line, row in enumerate(rows, start=2)]
 
 
-def test_a_header_without_rows_and_root_alone_are_said_in_words(tmp_path: Path) -> None:
+def test_a_header_without_rows_and_root_alone_are_explained_in_words(tmp_path: Path) -> None:
     nothing = write(tmp_path / "none/2026-10-31.csv", csv_of())
     alone = write(tmp_path / "root/2026-10-31.csv", csv_of(root(**password(enabled="false"))))
     ran = run("inspect", nothing)

@@ -1,4 +1,4 @@
-"""What becomes of a report does not depend on those that are read beside it."""
+"""How a report is read does not depend on the reports beside it."""
 
 from __future__ import annotations
 
@@ -35,20 +35,22 @@ SPACES = csv_of(user("b", account=OTHER), delimiter="\t").replace("\nb\t", "\nb 
     ],
     ids=["long line", "shifted", "turned header", "tabs", "unnamed", "year 10000", "unreadable time"],
 )
-def test_the_same_beside_another(tmp_path: Path, report: str, neighbour: str | None) -> None:
+def test_a_report_is_read_the_same_beside_another(tmp_path: Path, report: str, neighbour: str | None) -> None:
     if neighbour is None:
         neighbour = csv_of(user("a", account=OTHER), columns=(*COLUMNS_22, "additional_credentials_info")) + "\n\n"
-    # Each file is of an account, which its name tells where its rows do not.
+    # Each file is of one account; its name has the account where its rows do not.
     account = {ACCOUNT: OTHER, OTHER: ACCOUNT}[neighbour.split("iam::")[1][:12]]
-    paths = [tmp_path / f"{of}.csv" for of in (account, {ACCOUNT: OTHER, OTHER: ACCOUNT}[account])]
+    paths = [tmp_path / f"{name}.csv" for name in (account, {ACCOUNT: OTHER, OTHER: ACCOUNT}[account])]
     for path, text in zip(paths, (report, neighbour), strict=True):
         write(path, text)
-    (alone, log), (both, log_of_both) = read(paths[0]), read(*paths)
-    of_it = both.users[both.users["source"] == str(paths[0])]
+    (alone, log), (tables_of_both, log_of_both) = read(paths[0]), read(*paths)
+    users_beside = tables_of_both.users[tables_of_both.users["source"] == str(paths[0])]
     columns = ["user", "arn", "line", "account_id", "path", "password_last_used", "password_last_used_state"]
-    assert of_it[columns].astype("object").to_dict("list") == alone.users[columns].astype("object").to_dict("list")
+    assert users_beside[columns].astype("object").to_dict("list") == alone.users[columns].astype("object").to_dict(
+        "list"
+    )
     assert sorted(row for row in log_of_both.rows if row[0] == str(paths[0])) == sorted(log.rows)
-    note_users_found_twice(both.users, log_of_both, by_capture=False)
+    note_users_found_twice(tables_of_both.users, log_of_both, by_capture=False)
     assert not [row for row in log_of_both.rows if row[4] == "duplicate_user"]
 
 

@@ -35,7 +35,7 @@ def column(path: Path, name: str, *cells: str) -> tuple[pd.DataFrame, list[str]]
         ("46000", "invalid", None),
     ],
 )
-def test_times_and_states(tmp_path: Path, cell: str, state: str, value: str | None) -> None:
+def test_a_time_is_read_with_its_state(tmp_path: Path, cell: str, state: str, value: str | None) -> None:
     # Beside a plain cell and beside an odd one: the fast path and the careful one must agree.
     for company in ("2026-01-01T00:00:00Z", "odd"):
         users, issues = column(tmp_path, "password_last_used", cell, company)
@@ -71,7 +71,7 @@ def test_a_bad_cell_is_named_with_line_column_and_value(tmp_path: Path) -> None:
         ("N/A", None),
     ],
 )
-def test_flags(tmp_path: Path, cell: str, flag: bool | None) -> None:
+def test_flags_are_read(tmp_path: Path, cell: str, flag: bool | None) -> None:
     users, issues = column(tmp_path, "mfa_active", cell, "true")
     assert flag == (None if pd.isna(users["mfa_active"][0]) else users["mfa_active"][0])
     assert issues == ["bad_boolean"] * (flag is None)
@@ -96,7 +96,9 @@ def test_old_root_is_no_issue_and_has_a_password_of_unknown_state(tmp_path: Path
         (f"arn:aws-cn:iam::{ACCOUNT}:user/:user/a", ACCOUNT, "aws-cn", "/:user/"),
     ],
 )
-def test_arns(tmp_path: Path, arn: str, account: str, partition: str, path: str) -> None:
+def test_account_partition_and_path_come_from_the_arn(
+    tmp_path: Path, arn: str, account: str, partition: str, path: str
+) -> None:
     rows = [user("a") | {"arn": arn}, user("b")]
     tables, log = read(write(tmp_path / "2026-10-31.csv", csv_of(*rows)))
     assert [account, partition, path] == [tables.users[name].iloc[0] for name in ("account_id", "partition", "path")]
@@ -131,10 +133,12 @@ def test_bad_arns_keep_their_row(tmp_path: Path, arn: str, code: str) -> None:
         ("2026-10-31.csv", None, None),
     ],
 )
-def test_the_account_without_arns(tmp_path: Path, path: str, option: str | None, account: str | None) -> None:
+def test_the_account_without_arns_comes_from_path_or_option(
+    tmp_path: Path, path: str, option: str | None, account: str | None
+) -> None:
     without = tuple(name for name in COLUMNS_22 if name != "arn")
     tables, log = read(write(tmp_path / path, csv_of(root(), user("a"), columns=without)), account_id=option)
-    assert [str(found) for found in tables.users["account_id"]] == [account or "nan"] * 2
+    assert [str(account_id) for account_id in tables.users["account_id"]] == [account or "nan"] * 2
     assert tables.users["is_root"].tolist() == [True, False]
     assert codes(log) == ["missing_column"] + ["account_unknown"] * (account is None)
 
@@ -145,7 +149,7 @@ def test_a_blank_user_name_is_taken_from_the_arn(tmp_path: Path) -> None:
     assert codes(log) == ["missing_user"]
 
 
-def test_a_report_dated_before_its_content(tmp_path: Path) -> None:
+def test_a_report_dated_before_its_content_is_noted(tmp_path: Path) -> None:
     row = user("a", **key(rotated="2026-01-01T00:00:00Z", used="2026-11-02T00:00:00Z"))
     _, log = read(write(tmp_path / "2026-10-31.csv", csv_of(user("b"), row)))
     assert [(r[1], r[2], r[3], r[4]) for r in log.rows] == [
@@ -159,7 +163,7 @@ def test_a_next_rotation_ahead_is_no_late_content(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("early", "issues"), [(60, []), (61, ["impossible_order"])])
-def test_a_key_used_before_it_was_made(tmp_path: Path, early: int, issues: list[str]) -> None:
+def test_a_key_used_before_it_was_created_is_noted(tmp_path: Path, early: int, issues: list[str]) -> None:
     used = (pd.Timestamp("2026-01-01T00:10:00Z") - pd.Timedelta(seconds=early)).isoformat()
     row = user("a", **key(2, rotated="2026-01-01T00:10:00Z", used=used))
     assert codes(read(write(tmp_path / "2026-10-31.csv", csv_of(row)))[1]) == issues

@@ -36,7 +36,7 @@ OTHERS = (
 )
 
 
-def others(account: str) -> str:
+def small_report(account: str) -> str:
     return csv_of(root(account), user("auditor", account=account))
 
 
@@ -47,8 +47,8 @@ def test_pipes_sockets_and_devices_in_a_folder_are_not_read(tmp_path: Path, monk
     (tmp_path / "in/zero.csv").symlink_to("/dev/zero")
     (tmp_path / "in/nowhere.csv").symlink_to(tmp_path / "gone.csv")
     monkeypatch.chdir(tmp_path)  # a socket has to have a short name
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind("in/socket.csv")
+    with socket.socket(socket.AF_UNIX) as pipe_socket:
+        pipe_socket.bind("in/socket.csv")
         tables, log = read(tmp_path / "in")
     assert len(tables.users) == 2
     assert codes(log) == ["not_followed"] * 5
@@ -63,28 +63,28 @@ NAMES = (
 
 def archive() -> bytes:
     """Return a zip archive with a report of another account in each member."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as opened, warnings.catch_warnings():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as zip_file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for account, name in zip(("111122223333", *OTHERS), NAMES, strict=True):
-            opened.writestr(name, others(account))
-    return made.getvalue()
+            zip_file.writestr(name, small_report(account))
+    return buffer.getvalue()
 
 
-def test_members_of_archives_are_read_where_they_are_whatever_they_are_called(tmp_path: Path) -> None:
+def test_members_of_archives_are_read_in_place_whatever_their_names(tmp_path: Path) -> None:
     write(tmp_path / "work/in/a.zip", archive())
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     done = run("audit", "in", "--as-of", "2026-10-31", "-o", "out", cwd=tmp_path / "work")
     assert done.returncode == 1
     assert "8 accounts" in done.stdout
-    left = {path for path in tmp_path.rglob("*") if path.is_file()} - before
-    assert {path.relative_to(tmp_path / "work").parts[0] for path in left} == {"out"}
+    new_files = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert {path.relative_to(tmp_path / "work").parts[0] for path in new_files} == {"out"}
     assert run("verify", "out", "--inputs", "in", cwd=tmp_path / "work").returncode == 0
     for command in (["inspect", "in"], ["inspect", "in", "--json"], ["show", "out"]):
-        said = run(*command, cwd=tmp_path / "work")
-        assert "\x1b" not in said.stdout + said.stderr
-        assert "\x07" not in said.stdout + said.stderr
-        assert "\u202e" not in said.stdout.replace("\\u202e", "")
+        shown = run(*command, cwd=tmp_path / "work")
+        assert "\x1b" not in shown.stdout + shown.stderr
+        assert "\x07" not in shown.stdout + shown.stderr
+        assert "\u202e" not in shown.stdout.replace("\\u202e", "")
 
 
 def odd_names() -> Iterator[bytes]:
@@ -93,7 +93,7 @@ def odd_names() -> Iterator[bytes]:
 
 def test_files_of_odd_names_are_read(tmp_path: Path) -> None:
     for account, name in zip(OTHERS, odd_names(), strict=True):
-        write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/in/" + name)), others(account))
+        write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/in/" + name)), small_report(account))
     done = run("audit", "in", "--as-of", "2026-10-31", "-o", "out", "-q", cwd=tmp_path)
     assert done.returncode == 1
     inspected = run("inspect", "in", cwd=tmp_path)
@@ -109,7 +109,7 @@ def test_a_half_written_file_is_never_taken_for_a_whole_one(tmp_path: Path, end:
     text = csv_of(root(), *rows)[:end]
     last = text.rpartition("\n")[2]
     done = run("audit", write(tmp_path / "2026-10-31.csv", text), "-o", tmp_path / "out", "--format", "parquet")
-    # Where it ends behind a row, or before one begins, nothing can tell.
+    # Where the file ends behind a row, or before a row begins, nothing shows that it was cut.
     whole = not last or last.count(",") == text.partition("\n")[0].count(",")
     assert done.returncode == 3 or whole
 
@@ -154,7 +154,7 @@ def _zip(name: str) -> bytearray:
 def test_a_member_without_a_name_is_refused_or_read_and_never_lost(tmp_path: Path) -> None:
     """The fuzz campaign found this: zipfile of Python 3.11 fails for an empty name."""
     (tmp_path / "reports.zip").write_bytes(_zip(""))
-    write(tmp_path / "2026-10-31_444455556666.csv", others("444455556666"))
+    write(tmp_path / "2026-10-31_444455556666.csv", small_report("444455556666"))
     audited = run("audit", str(tmp_path), "--as-of", "2026-10-31", "--format", "parquet", "-o", str(tmp_path / "out"))
     assert audited.returncode in {0, 1, 3}
     assert "internal error" not in audited.stderr
@@ -173,7 +173,7 @@ def test_a_version_of_zip_that_python_lacks_is_an_issue(tmp_path: Path, depth: i
             archive.writestr("inner.zip", data)
         data = bytearray(stream.getvalue())
     (tmp_path / "reports.zip").write_bytes(data)
-    write(tmp_path / "2026-10-31_444455556666.csv", others("444455556666"))
+    write(tmp_path / "2026-10-31_444455556666.csv", small_report("444455556666"))
     audited = run("audit", str(tmp_path), "--as-of", "2026-10-31", "--format", "parquet", "-o", str(tmp_path / "out"))
     assert audited.returncode == 3
     assert "zip file version 9.9" in audited.stdout
@@ -193,8 +193,8 @@ def test_a_row_that_names_nobody_is_rejected(tmp_path: Path, arn: str) -> None:
 
 def test_the_rest_of_a_row_that_was_torn_is_rejected(tmp_path: Path) -> None:
     """Its cells fill the columns by chance, each in another's place (the fuzz campaign found this)."""
-    rest = ",".join(["b", *["true"] * (len(REPORT.splitlines()[0].split(",")) - 1)])
-    torn = f"auditor,arn:aws:iam::111122223333:user/auditor\n{rest}"
+    second_half = ",".join(["b", *["true"] * (len(REPORT.splitlines()[0].split(",")) - 1)])
+    torn = f"auditor,arn:aws:iam::111122223333:user/auditor\n{second_half}"
     text = f"{csv_of(root())}\n{torn}\n{csv_of(user('clerk')).splitlines()[1]}"
     tables, log = read(write(tmp_path / "2026-10-31.csv", text))
     assert tables.users["user"].tolist() == ["<root_account>", "clerk"]
@@ -213,7 +213,7 @@ def test_a_column_that_is_there_twice_counts_where_both_are_equal(tmp_path: Path
 
 @pytest.mark.parametrize("cell", ["Nfalse", "eu-west-1", "true"])
 def test_a_row_with_a_cell_too_many_before_an_empty_last_one_is_rejected(tmp_path: Path, cell: str) -> None:
-    """The last cell is not what a spreadsheet added: the cells before it have moved (the fuzz campaign found this)."""
+    """A spreadsheet did not add the last cell: the cells before it have moved (the fuzz campaign found this)."""
     header, of_root, of_user = csv_of(
         root(), user("auditor"), columns=(*COLUMNS_22, "additional_credentials_info")
     ).splitlines()

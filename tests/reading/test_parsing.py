@@ -15,16 +15,16 @@ def rows(path: Path, content: str | bytes) -> tuple[list[tuple[str, int]], Issue
 
 
 def test_lines_are_physical_lines(tmp_path: Path) -> None:
-    found, log = rows(tmp_path, "\n" + A.replace("\na,", "\n\n\na,") + "\n\n")
-    assert found == [("<root_account>", 3), ("a", 6), ("b", 7)]
+    users, log = rows(tmp_path, "\n" + A.replace("\na,", "\n\n\na,") + "\n\n")
+    assert users == [("<root_account>", 3), ("a", 6), ("b", 7)]
     assert codes(log) == []
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
-def test_line_ends(tmp_path: Path, newline: str, end: str) -> None:
-    found, log = rows(tmp_path, (A + end).replace("\n", newline))
-    assert found == [("<root_account>", 2), ("a", 3), ("b", 4)]
+def test_lines_may_end_in_any_way(tmp_path: Path, newline: str, end: str) -> None:
+    users, log = rows(tmp_path, (A + end).replace("\n", newline))
+    assert users == [("<root_account>", 2), ("a", 3), ("b", 4)]
     assert codes(log) == []
 
 
@@ -32,8 +32,8 @@ def test_line_ends(tmp_path: Path, newline: str, end: str) -> None:
     "name", ["NA", "null", "None", "nan", "true", "007", "1e5", "a,b", "=1+1", "-rf", "+x", "@x", "user", "arn", "N/A_"]
 )
 def test_user_names_are_text_and_nothing_else(tmp_path: Path, name: str) -> None:
-    found, log = rows(tmp_path, csv_of(user(name), user("z")))
-    assert found == [(name, 2), ("z", 3)]
+    users, log = rows(tmp_path, csv_of(user(name), user("z")))
+    assert users == [(name, 2), ("z", 3)]
     assert codes(log) == []
 
 
@@ -46,8 +46,8 @@ def test_columns_are_read_by_name(tmp_path: Path) -> None:
 
 def test_unknown_and_repeated_columns_are_left_out_with_a_notice(tmp_path: Path) -> None:
     text = csv_of({**user("a"), "note": "x"}, columns=(*COLUMNS_22, "note", "", "user"))
-    found, log = rows(tmp_path, text)
-    assert found == [("a", 2)]
+    users, log = rows(tmp_path, text)
+    assert users == [("a", 2)]
     assert [(row[2], row[4]) for row in log.rows] == [("note", "unknown_column"), ("user", "duplicate_column")]
 
 
@@ -57,12 +57,12 @@ def test_each_report_of_one_header_has_its_own_remarks_in_the_order_of_the_colum
         write(tmp_path / f"2026-10-31-{name}.csv", csv_of({**user(name), "note": "x"}, columns=columns))
     write(tmp_path / "2026-10-31-c.csv", csv_of(user("c")))
     _, log = read(tmp_path, account_id="111122223333")
-    of_each = [
+    expected = [
         *(("note", "unknown_column"), ("user", "duplicate_column"), ("note", "unknown_column")),
         *(("arn", "missing_column"), ("mfa_active", "missing_column")),
     ]
-    found = [(Path(row[0]).stem[-1], row[2], row[4]) for row in log.rows]
-    assert found == [(name, *remark) for name in ("a", "b") for remark in of_each]
+    remarks = [(Path(row[0]).stem[-1], row[2], row[4]) for row in log.rows]
+    assert remarks == [(name, *remark) for name in ("a", "b") for remark in expected]
 
 
 def test_a_deleted_column_is_an_issue_and_known_layouts_are_not(tmp_path: Path) -> None:
@@ -82,24 +82,24 @@ def unquoted(name: str, path: str = "/") -> str:
     [("ops,night", "/"), ("a,b,c", "/"), (",a", "/"), ("a", "/x,y/"), ("a,b", "/x,y,z/"), ("a,", "/,/")],
 )
 def test_an_unquoted_comma_is_repaired_through_the_arn(tmp_path: Path, name: str, path: str) -> None:
-    found, log = rows(tmp_path, A + "\n" + unquoted(name, path))
-    assert found[-1] == (name, 5)
+    users, log = rows(tmp_path, A + "\n" + unquoted(name, path))
+    assert users[-1] == (name, 5)
     assert codes(log) == ["repaired_row"]
 
 
 def test_a_row_with_two_possible_repairs_is_rejected(tmp_path: Path) -> None:
     # The user could be `a` or `a,/a`: both end an ARN that its cells can be joined to.
     line = unquoted("a").replace("a,arn:aws:iam::111122223333:user/a,", "a,arn:aws:iam::111122223333:user/x,/a,a,", 1)
-    found, log = rows(tmp_path, A + "\n" + line)
-    assert len(found) == 3
+    users, log = rows(tmp_path, A + "\n" + line)
+    assert len(users) == 3
     assert codes(log) == ["rejected_row"]
 
 
 @pytest.mark.parametrize("line", ["x", "a,b", unquoted("c") + ",false", unquoted("c").replace("c", "d", 1) + ",x"])
 def test_a_row_that_cannot_be_repaired_is_rejected_by_line(tmp_path: Path, line: str) -> None:
-    found, log = rows(tmp_path, A.replace("\nb,", f"\n{line}\nb,"))
-    assert [user_line for user_line in found if user_line[1] == 4] == []
-    assert found[-1] == ("b", 5)
+    users, log = rows(tmp_path, A.replace("\nb,", f"\n{line}\nb,"))
+    assert [user_line for user_line in users if user_line[1] == 4] == []
+    assert users[-1] == ("b", 5)
     assert [(row[1], row[3], row[4]) for row in log.rows] == [(4, line, "rejected_row")]
 
 
@@ -107,34 +107,34 @@ def test_empty_trailing_cells_of_a_spreadsheet_are_dropped(tmp_path: Path) -> No
     text = A.replace("\n", ";;\n").replace(",", ";")
     assert rows(tmp_path, text)[0] == [("<root_account>", 2), ("a", 3), ("b", 4)]
     ragged = A.replace("\n", "\n", 1) + ",,"
-    found, log = rows(tmp_path, ragged)
-    assert found[-1] == ("b", 4)
+    users, log = rows(tmp_path, ragged)
+    assert users[-1] == ("b", 4)
     assert codes(log) == ["repaired_row"]
 
 
 def test_blank_rows_of_a_spreadsheet_are_blank_lines(tmp_path: Path) -> None:
     blank = ";" * 21
-    found, log = rows(tmp_path, A.replace(",", ";") + f"\n{blank}\n{blank}\n")
-    assert found == [("<root_account>", 2), ("a", 3), ("b", 4)]
+    users, log = rows(tmp_path, A.replace(",", ";") + f"\n{blank}\n{blank}\n")
+    assert users == [("<root_account>", 2), ("a", 3), ("b", 4)]
     assert codes(log) == []
 
 
 @pytest.mark.parametrize("between", ["", "\n", "\ufeff", "\n\ufeff"])
-@pytest.mark.parametrize("other", [COLUMNS_22, COLUMNS_16])
-def test_concatenated_reports_are_split_apart(tmp_path: Path, between: str, other: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("columns", [COLUMNS_22, COLUMNS_16])
+def test_concatenated_reports_are_split_apart(tmp_path: Path, between: str, columns: tuple[str, ...]) -> None:
     second = csv_of(
-        root("123456789012"), user("c", account="123456789012", **key(rotated="2026-01-01T00:00:00Z")), columns=other
+        root("123456789012"), user("c", account="123456789012", **key(rotated="2026-01-01T00:00:00Z")), columns=columns
     )
-    found, log = rows(tmp_path, A + between + second)
+    users, log = rows(tmp_path, A + between + second)
     shift = between.count("\n")
-    assert found == [("<root_account>", 2), ("a", 3), ("b", 4), ("<root_account>", 5 + shift), ("c", 6 + shift)]
+    assert users == [("<root_account>", 2), ("a", 3), ("b", 4), ("<root_account>", 5 + shift), ("c", 6 + shift)]
     assert [(row[1], row[4]) for row in log.rows] == [(4 + shift, "split_report")]
 
 
 def test_three_concatenated_reports_with_a_bad_row_and_a_user_called_user(tmp_path: Path) -> None:
     text = A + csv_of(user("user")) + "\n" + csv_of(user("c")) + "\nbroken,row"
-    found, log = rows(tmp_path, text)
-    assert [name for name, _ in found] == ["<root_account>", "a", "b", "user", "c"]
+    users, log = rows(tmp_path, text)
+    assert [name for name, _ in users] == ["<root_account>", "a", "b", "user", "c"]
     assert sorted(codes(log)) == ["rejected_row", "split_report", "split_report"]
 
 
@@ -149,20 +149,20 @@ def test_reports_of_several_headers_keep_the_order_of_their_names(tmp_path: Path
 
 def test_a_quote_inside_a_path_is_a_character(tmp_path: Path) -> None:
     line = unquoted("a", '/x"y/').replace("user/x", 'user/x"', 1)
-    found, _ = rows(tmp_path, A + "\n" + line)
-    assert found[-1] == ("a", 5)
+    users, _ = rows(tmp_path, A + "\n" + line)
+    assert users[-1] == ("a", 5)
 
 
 def test_an_unclosed_quote_costs_no_other_row(tmp_path: Path) -> None:
-    found, log = rows(tmp_path, A.replace("\na,", '\n"a,'))
-    assert ("b", 4) in found
-    assert len(found) + codes(log).count("rejected_row") == 3
+    users, log = rows(tmp_path, A.replace("\na,", '\n"a,'))
+    assert ("b", 4) in users
+    assert len(users) + codes(log).count("rejected_row") == 3
 
 
 def test_a_header_alone_is_a_report_without_rows(tmp_path: Path) -> None:
     for text in (csv_of(), csv_of() + "\n", csv_of() + "\n\n", csv_of() + "\n\n\n"):
-        found, log = rows(tmp_path, text)
-        assert found == []
+        users, log = rows(tmp_path, text)
+        assert users == []
         assert codes(log) == ["no_rows"]
 
 
@@ -173,6 +173,6 @@ def test_commas_in_quotes_do_not_stand_for_cells_that_were_cut_off(tmp_path: Pat
     cells[2 : 2 + lost] = ['","'] * lost
     line = ",".join(cells[: len(cells) - lost])
     assert line.count(",") == unquoted("c").count(",")
-    found, log = rows(tmp_path, A + "\n" + line)
-    assert [name for name, _ in found] == ["<root_account>", "a", "b"]
+    users, log = rows(tmp_path, A + "\n" + line)
+    assert [name for name, _ in users] == ["<root_account>", "a", "b"]
     assert codes(log) == ["rejected_row"]

@@ -1,4 +1,4 @@
-"""What lies beside reports and names their columns: prose and programs are passed over, and what bears marks is not."""
+"""Files beside reports that name their columns: prose and programs are passed over; files with marks are not."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def test_prose_and_programs_are_passed_over(tmp_path: Path, name: str) -> None:
     write(tmp_path / f"in/{name}", PASSED_OVER[name])
     ran = run("inspect", tmp_path / "in", "--json")
     assert ran.returncode == 0
-    assert [one["name"] for one in json.loads(ran.stdout)["inputs"]] == [f"{tmp_path}/in/2026-10-31.csv"]
+    assert [file["name"] for file in json.loads(ran.stdout)["inputs"]] == [f"{tmp_path}/in/2026-10-31.csv"]
 
 
 @pytest.mark.parametrize("name", NOT_READ)
-def test_what_bears_marks_is_not_passed_over(tmp_path: Path, name: str) -> None:
-    content, said = NOT_READ[name]
+def test_a_file_that_looks_like_a_report_is_not_passed_over(tmp_path: Path, name: str) -> None:
+    content, message = NOT_READ[name]
     write(tmp_path / "in/2026-10-31.csv", REPORT)
     write(tmp_path / f"in/{name}", content)
     ran = run("inspect", tmp_path / "in")
     assert ran.returncode == 3
-    assert said in ran.stdout
+    assert message in ran.stdout
     assert ran.stdout.count(f"in/{name}") == 1
 
 
@@ -70,14 +70,14 @@ def test_a_folder_whose_file_could_not_be_read_is_not_named_as_well(tmp_path: Pa
     write(tmp_path / "bad/a.json", '{"Content": "dXNlcixhcm4s')
     write(tmp_path / "good/2026-10-31.csv", REPORT)
     write(tmp_path / "none/notes.txt", "x")
-    told = run("inspect", tmp_path / "bad", tmp_path / "good", tmp_path / "none", "--json").stdout
-    codes = [one["code"] for one in json.loads(told)["issues"]]
+    output = run("inspect", tmp_path / "bad", tmp_path / "good", tmp_path / "none", "--json").stdout
+    codes = [issue["code"] for issue in json.loads(output)["issues"]]
     assert codes.count("unreadable_file") == 2
-    told = " ".join(run("inspect", tmp_path / "bad", tmp_path / "good").stdout.split())
-    assert "no credential report in this folder" not in told
+    output = " ".join(run("inspect", tmp_path / "bad", tmp_path / "good").stdout.split())
+    assert "no credential report in this folder" not in output
 
 
 def test_a_month_is_no_instant(tmp_path: Path) -> None:
     write(tmp_path / "2026-11/r.csv", REPORT)
-    told = run("audit", "2026-11", "--as-of", "2026-12-05", "--format", "parquet", "--verbose", cwd=tmp_path).stdout
-    assert "captured at least 5 days before the reference date" in told
+    screen = run("audit", "2026-11", "--as-of", "2026-12-05", "--format", "parquet", "--verbose", cwd=tmp_path).stdout
+    assert "captured at least 5 days before the reference date" in screen

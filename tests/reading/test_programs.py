@@ -1,4 +1,4 @@
-"""Reports out of other programs: what they dropped is unknown, and never decides anything."""
+"""Reports out of other programs: cells that they dropped are unknown and never decide anything."""
 
 from __future__ import annotations
 
@@ -46,15 +46,17 @@ def judged(path: str) -> Audit:
 
 
 def verdicts(result: Audit) -> dict[tuple[str, str, str], str]:
-    found = result.findings
-    named = [found[name].astype("str").tolist() for name in ("control", "user", "credential")]
-    names = zip(*named, strict=True)
-    return dict(zip(names, found["status"].astype("str"), strict=True))
+    findings = result.findings
+    key_columns = [findings[name].astype("str").tolist() for name in ("control", "user", "credential")]
+    keys = zip(*key_columns, strict=True)
+    return dict(zip(keys, findings["status"].astype("str"), strict=True))
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("seed", range(4))
-def test_what_a_program_dropped_changes_no_verdict_but_to_unknown(tmp_path: Path, form: str, seed: int) -> None:
+def test_cells_that_a_program_dropped_change_no_verdict_but_to_not_checked(
+    tmp_path: Path, form: str, seed: int
+) -> None:
     rows = rows_of(seed)
     if form == "Cloud Custodian":  # it does not keep which of two slots a single key is in
         rows = [
@@ -65,24 +67,28 @@ def test_what_a_program_dropped_changes_no_verdict_but_to_unknown(tmp_path: Path
         ]
     plain = verdicts(judged(write(tmp_path / "plain/2026-10-31.csv", csv_of(*rows))))
     result = judged(written(tmp_path, form, rows))
-    made = verdicts(result)
-    assert made.keys() == plain.keys()
-    wrong = {one: (plain[one], made[one]) for one in plain if made[one] not in {plain[one], "not_checked"}}
+    lossy = verdicts(result)
+    assert lossy.keys() == plain.keys()
+    wrong = {
+        subject: (plain[subject], lossy[subject])
+        for subject in plain
+        if lossy[subject] not in {plain[subject], "not_checked"}
+    }
     assert wrong == {}
-    of_users = [one for one in plain if one[1] != "<root_account>"]
-    assert {one: made[one] for one in of_users} == {one: plain[one] for one in of_users}
+    of_users = [subject for subject in plain if subject[1] != "<root_account>"]
+    assert {subject: lossy[subject] for subject in of_users} == {subject: plain[subject] for subject in of_users}
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_form_is_named_and_so_is_what_it_lost(tmp_path: Path, form: str) -> None:
+def test_the_form_and_its_losses_are_named(tmp_path: Path, form: str) -> None:
     path = written(tmp_path, form, rows_of(1))
     program = next(
-        one for one in ("Steampipe", "CloudQuery", "Cloud Custodian", "ScoutSuite", "CloudSploit") if one in form
+        name for name in ("Steampipe", "CloudQuery", "Cloud Custodian", "ScoutSuite", "CloudSploit") if name in form
     )
-    (found,) = json.loads(run("inspect", path, "--json").stdout)["inputs"]
-    assert program in found["container"]
-    assert found["rows"] == 13
-    assert (found["captured_from"] == "envelope") == (program in KEEP_TIME)
+    (file,) = json.loads(run("inspect", path, "--json").stdout)["inputs"]
+    assert program in file["container"]
+    assert file["rows"] == 13
+    assert (file["captured_from"] == "envelope") == (program in KEEP_TIME)
     _, log = read(path)
     assert "lossy_form" in codes(log)
     assert ("filtered_form" in codes(log)) == (program in {"Steampipe", "CloudQuery", "Cloud Custodian"})
@@ -97,14 +103,14 @@ def test_the_flag_of_roots_password_is_not_believed(tmp_path: Path, form: str) -
 def test_steampipe_keeps_several_accounts_each_with_its_time(tmp_path: Path) -> None:
     rows = [steampipe(root()), {**steampipe(root("444455556666")), "generated_time": "2026-10-30T07:00:00Z"}]
     path = write(tmp_path / "all.json", with_columns(rows))
-    found = json.loads(run("inspect", path, "--json").stdout)["inputs"]
-    assert [(one["account_id"], one["captured_at"]) for one in found] == [
+    files = json.loads(run("inspect", path, "--json").stdout)["inputs"]
+    assert [(file["account_id"], file["captured_at"]) for file in files] == [
         ("444455556666", "2026-10-30T07:00:00Z"),
         (ACCOUNT, "2026-10-31T08:00:00Z"),
     ]
 
 
-def test_users_that_steampipe_was_not_asked_for_whole_are_unknown(tmp_path: Path) -> None:
+def test_columns_that_a_query_of_steampipe_left_out_are_unknown(tmp_path: Path) -> None:
     some = ("user_name", "user_arn", "password_enabled", "password_last_used", "mfa_active", "generated_time")
     rows = [{name: value for name, value in steampipe(row).items() if name in some} for row in rows_of(2)]
     result = judged(write(tmp_path / "a.json", json.dumps(rows)))

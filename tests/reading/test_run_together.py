@@ -1,4 +1,4 @@
-"""Rows of several reports on one line, their headers gone: `tail -n +2` of each, say, since none ends in a newline."""
+"""Rows of several reports on one line, without headers, as `tail -n +2` writes them: no report ends in a newline."""
 
 from __future__ import annotations
 
@@ -21,29 +21,31 @@ WITHOUT = tuple(column for column in COLUMNS_22 if column != "arn")
 
 def run_together(*reports: str) -> str:
     """Return reports one after the other as they end, only the first one with its header."""
-    first, *others = reports
-    return first + "".join(report.split("\n", 1)[1] for report in others)
+    first, *later_reports = reports
+    return first + "".join(report.split("\n", 1)[1] for report in later_reports)
 
 
-def found(path: Path, text: str) -> tuple[list[tuple[str, int]], list[tuple[object, ...]]]:
+def rows_and_issues(path: Path, text: str) -> tuple[list[tuple[str, int]], list[tuple[object, ...]]]:
     tables, log = read(write(path / "2026-10-31.csv", text), account_id=ACCOUNT)
     rows = list(zip(tables.users["user"], tables.users["line"], strict=True))
     return rows, [(row[1], row[4]) for row in log.rows if row[4] != "missing_column"]
 
 
 @pytest.mark.parametrize("columns", [COLUMNS_22, COLUMNS_16, (*COLUMNS_22, "additional_credentials_info"), WITHOUT])
-def test_the_last_row_and_the_first_of_the_next_report(tmp_path: Path, columns: tuple[str, ...]) -> None:
-    one, two = (
-        csv_of(root(of), user("a", account=of), user("b", account=of), columns=columns) for of in (ACCOUNT, OTHER)
+def test_the_last_row_and_the_first_of_the_next_report_are_split(tmp_path: Path, columns: tuple[str, ...]) -> None:
+    first, second = (
+        csv_of(root(account), user("a", account=account), user("b", account=account), columns=columns)
+        for account in (ACCOUNT, OTHER)
     )
-    rows, issues = found(tmp_path, run_together(one, two))
+    rows, issues = rows_and_issues(tmp_path, run_together(first, second))
     assert rows == [("<root_account>", 2), ("a", 3), ("b", 4), ("<root_account>", 4), ("a", 5), ("b", 6)]
     assert issues == [(4, "split_row")]
 
 
 def test_each_row_is_of_its_own_account_and_none_is_lost(tmp_path: Path) -> None:
     reports = [
-        csv_of(root(of), *(user(name, account=of) for name in "ab"[:n])) for n, of in enumerate((ACCOUNT, OTHER, THIRD))
+        csv_of(root(account), *(user(name, account=account) for name in "ab"[:n]))
+        for n, account in enumerate((ACCOUNT, OTHER, THIRD))
     ]
     path = write(tmp_path / "2026-10-31.csv", run_together(*reports))
     tables, _ = read(path)
@@ -62,21 +64,21 @@ def test_accounts_of_root_alone_make_one_long_line(tmp_path: Path) -> None:
 
 
 def test_the_same_user_of_two_accounts_is_two_rows(tmp_path: Path) -> None:
-    one, two = (csv_of(user("bob", account=of)) for of in (ACCOUNT, OTHER))
-    rows, issues = found(tmp_path, run_together(one, two))
+    first, second = (csv_of(user("bob", account=account)) for account in (ACCOUNT, OTHER))
+    rows, issues = rows_and_issues(tmp_path, run_together(first, second))
     assert rows == [("bob", 2), ("bob", 2)]
     assert issues == [(2, "split_row")]
 
 
-def test_what_can_be_cut_in_two_ways_is_not_read(tmp_path: Path) -> None:
+def test_a_row_that_can_be_split_in_two_ways_is_not_read(tmp_path: Path) -> None:
     texts = [csv_of(user(name), columns=WITHOUT[:-1]) for name in "ab"]  # `false` and `b`, or a blank and `falseb`
-    rows, issues = found(tmp_path, run_together(*texts))
+    rows, issues = rows_and_issues(tmp_path, run_together(*texts))
     assert rows == []
     assert issues == [(2, "rejected_row")]
 
 
-def test_rows_of_another_width_are_not_cut(tmp_path: Path) -> None:
-    rows, issues = found(tmp_path, run_together(csv_of(user("a")), csv_of(root(OTHER), columns=COLUMNS_16)))
+def test_rows_of_another_width_are_not_split(tmp_path: Path) -> None:
+    rows, issues = rows_and_issues(tmp_path, run_together(csv_of(user("a")), csv_of(root(OTHER), columns=COLUMNS_16)))
     assert rows == []
     assert issues == [(2, "rejected_row")]
 
@@ -85,9 +87,9 @@ def test_rows_of_another_width_are_not_cut(tmp_path: Path) -> None:
     st.lists(names(), min_size=2, max_size=4), st.sampled_from(["N/A", "2026-01-01T00:00:00+00:00", "no_information"])
 )
 def test_any_names_come_apart_as_they_were(
-    tmp_path_factory: pytest.TempPathFactory, chosen: list[str], last: str
+    tmp_path_factory: pytest.TempPathFactory, user_names: list[str], last: str
 ) -> None:
-    reports = [csv_of(root(), user(name) | {"cert_2_last_rotated": last}) for name in chosen]
-    rows, _ = found(tmp_path_factory.mktemp("x"), run_together(*reports))
+    reports = [csv_of(root(), user(name) | {"cert_2_last_rotated": last}) for name in user_names]
+    rows, _ = rows_and_issues(tmp_path_factory.mktemp("x"), run_together(*reports))
     of_users = [name for name, _ in rows if name != "<root_account>"]
-    assert of_users == chosen
+    assert of_users == user_names

@@ -30,21 +30,21 @@ def zipped(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_folder_is_walked_and_what_is_no_report_is_passed_over_with_a_notice(tmp_path: Path) -> None:
+def test_a_folder_is_walked_and_other_files_are_passed_over_with_a_notice(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31/a.csv", REPORT)
     write(tmp_path / "in/README.md", "# Reports")
     write(tmp_path / "in/picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     write(tmp_path / "in/settings.json", '{"Version": 1}')
     write(tmp_path / "in/_SUCCESS", "")
-    found, log = sources(tmp_path / "in")
-    assert [source.name for source in found] == [f"{tmp_path}/in/2026-10-31/a.csv"]
+    reports, log = sources(tmp_path / "in")
+    assert [source.name for source in reports] == [f"{tmp_path}/in/2026-10-31/a.csv"]
     assert codes(log) == ["not_a_report"] * 4
 
 
 def test_a_named_file_that_is_no_report_is_rejected(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", REPORT)
-    found, log = sources(tmp_path / "a.csv", write(tmp_path / "README.md", "# Reports"))
-    assert len(found) == 1
+    reports, log = sources(tmp_path / "a.csv", write(tmp_path / "README.md", "# Reports"))
+    assert len(reports) == 1
     assert codes(log) == ["unreadable_file"]
 
 
@@ -77,17 +77,17 @@ DAMAGED = {
 def test_damaged_containers_are_rejected_even_in_a_folder(tmp_path: Path, name: str) -> None:
     write(tmp_path / name, DAMAGED[name])
     write(tmp_path / "good.csv", REPORT)
-    found, log = sources(tmp_path)
-    assert len(found) == 1
+    reports, log = sources(tmp_path)
+    assert len(reports) == 1
     assert codes(log) == ["unreadable_file"]
 
 
-def test_the_kind_is_known_by_content_and_not_by_name(tmp_path: Path) -> None:
+def test_the_container_is_recognised_by_content_and_not_by_name(tmp_path: Path) -> None:
     write(tmp_path / "report.txt", gzip.compress(REPORT.encode()))
     write(tmp_path / "report.csv", zipped(inner=json.dumps({"Content": REPORT}).encode()))
-    found, log = sources(tmp_path / "report.txt", tmp_path / "report.csv")
+    reports, log = sources(tmp_path / "report.txt", tmp_path / "report.csv")
     # The same CSV in both: one of them counts.
-    assert [source.container for source in found] == ["zip, json envelope"]
+    assert [source.container for source in reports] == ["zip, json envelope"]
     assert codes(log) == ["duplicate_input"]
 
 
@@ -99,10 +99,10 @@ def test_several_reports_in_a_zip_are_named_like_files_in_a_folder(tmp_path: Pat
             "README": b"hello",
         }
     )
-    found, log = sources(write(tmp_path / "fleet.zip", archive))
+    reports, log = sources(write(tmp_path / "fleet.zip", archive))
     prefix = f"{tmp_path}/fleet.zip/2026-10-3"
-    assert [source.name.removeprefix(prefix)[0] for source in found] == ["0", "1"]
-    assert [source.captured_from for source in found] == ["folder name"] * 2
+    assert [source.name.removeprefix(prefix)[0] for source in reports] == ["0", "1"]
+    assert [source.captured_from for source in reports] == ["folder name"] * 2
     assert codes(log) == ["not_a_report"]
 
 
@@ -110,12 +110,12 @@ def test_one_bad_member_does_not_spoil_an_archive(tmp_path: Path) -> None:
     archive = bytearray(zipped(a=REPORT.encode(), b=REPORT.encode() + b"\n"))
     at = archive.find(REPORT.encode())
     archive[at] ^= 0xFF  # the checksum of the first member no longer fits
-    found, log = sources(write(tmp_path / "fleet.zip", bytes(archive)))
-    assert [source.name[-2:] for source in found] == ["/b"]
+    reports, log = sources(write(tmp_path / "fleet.zip", bytes(archive)))
+    assert [source.name[-2:] for source in reports] == ["/b"]
     assert codes(log) == ["unreadable_file"]
 
 
-def test_a_spreadsheet_is_told_from_an_archive(tmp_path: Path) -> None:
+def test_a_spreadsheet_is_distinguished_from_an_archive(tmp_path: Path) -> None:
     _, log = sources(write(tmp_path / "a.xlsx", zipped(**{"[Content_Types].xml": b"<Types/>"})))
     assert "save the sheet as CSV" in log.rows[0][5]
 
@@ -134,22 +134,22 @@ def test_capture_time_comes_from_the_nearest_word(
 ) -> None:
     if content == "envelope":
         content = json.dumps({"Content": base64.b64encode(REPORT.encode()).decode(), "GeneratedTime": GENERATED})
-    (found,), _ = sources(write(tmp_path / path, content))
-    assert (captured, known_from) == (found.captured_at, found.captured_from)
+    (report,), _ = sources(write(tmp_path / path, content))
+    assert (captured, known_from) == (report.captured_at, report.captured_from)
 
 
-def test_an_unreadable_generated_time_is_an_issue_and_the_name_is_asked_instead(tmp_path: Path) -> None:
+def test_an_unreadable_generated_time_is_an_issue_and_the_file_name_is_used(tmp_path: Path) -> None:
     envelope = json.dumps({"Content": REPORT, "GeneratedTime": "yesterday"})
-    (found,), log = sources(write(tmp_path / "2026-10-31.json", envelope))
-    assert found.captured_from == "file name"
+    (report,), log = sources(write(tmp_path / "2026-10-31.json", envelope))
+    assert report.captured_from == "file name"
     assert codes(log) == ["bad_timestamp"]
 
 
 def test_the_same_report_counts_once_whatever_the_order(tmp_path: Path) -> None:
     names = [write(tmp_path / name, REPORT) for name in ("c.csv", "a.csv", "b.csv")]
     for order in (names, names[::-1], [*names, names[0], str(tmp_path)]):
-        found, log = sources(*order)
-        assert [source.name for source in found] == [f"{tmp_path}/a.csv"]
+        reports, log = sources(*order)
+        assert [source.name for source in reports] == [f"{tmp_path}/a.csv"]
         assert set(codes(log)) == {"duplicate_input"}
 
 
@@ -157,15 +157,15 @@ def test_a_quiet_account_has_two_snapshots_of_equal_bytes(tmp_path: Path) -> Non
     write(tmp_path / "2026-10-30.csv", REPORT)
     write(tmp_path / "2026-10-31.csv", REPORT)
     write(tmp_path / "undated.csv", REPORT)
-    found, log = sources(tmp_path)
-    assert [source.name[-14:] for source in found] == ["2026-10-30.csv", "2026-10-31.csv"]
+    reports, log = sources(tmp_path)
+    assert [source.name[-14:] for source in reports] == ["2026-10-30.csv", "2026-10-31.csv"]
     assert codes(log) == ["duplicate_input"]
 
 
 def test_envelopes_one_after_the_other_are_numbered(tmp_path: Path) -> None:
-    one, two = (json.dumps({"Content": csv_of(user(name))}, indent=4) for name in ("a", "b"))
-    found, _ = sources(write(tmp_path / "both.json", f"{one}\n{two}\n"))
-    assert [source.name.rpartition("/")[2] for source in found] == ["both.json#1", "both.json#2"]
+    first, second = (json.dumps({"Content": csv_of(user(name))}, indent=4) for name in ("a", "b"))
+    reports, _ = sources(write(tmp_path / "both.json", f"{first}\n{second}\n"))
+    assert [source.name.rpartition("/")[2] for source in reports] == ["both.json#1", "both.json#2"]
 
 
 def test_hidden_files_and_links_to_folders_are_noted(tmp_path: Path) -> None:
@@ -174,20 +174,20 @@ def test_hidden_files_and_links_to_folders_are_noted(tmp_path: Path) -> None:
     write(tmp_path / "elsewhere/c.csv", csv_of(user("c")))
     (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "in/loop").symlink_to(tmp_path / "in")
-    found, log = sources(tmp_path / "in")
-    assert len(found) == 1
+    reports, log = sources(tmp_path / "in")
+    assert len(reports) == 1
     assert codes(log) == ["not_followed"] * 3
 
 
 def test_the_output_folder_is_not_walked_into(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", REPORT)
     write(tmp_path / "out/b.csv", csv_of(user("b")))
-    found, log = sources(tmp_path, leave_out=tmp_path / "out")
-    assert len(found) == 1
+    reports, log = sources(tmp_path, leave_out=tmp_path / "out")
+    assert len(reports) == 1
     assert codes(log) == []
 
 
 def test_bytes_that_are_not_utf8_are_named_by_line(tmp_path: Path) -> None:
-    (found,), log = sources(write(tmp_path / "a.csv", REPORT.encode().replace(b"ci-deployer,", b"ci-d\xe9ployer,", 1)))
-    assert "ci-d�ployer" in found.csv.decode()
+    (report,), log = sources(write(tmp_path / "a.csv", REPORT.encode().replace(b"ci-deployer,", b"ci-d\xe9ployer,", 1)))
+    assert "ci-d�ployer" in report.csv.decode()
     assert [(row[1], row[4]) for row in log.rows] == [(3, "bad_encoding")]

@@ -55,7 +55,7 @@ def test_certain_instants_are_read(text: str, expected: datetime) -> None:
         "٢٠٢٦-10-31T08:00:00Z",
     ],
 )
-def test_what_is_not_certain_is_not_read(text: str) -> None:
+def test_uncertain_instants_are_not_read(text: str) -> None:
     assert parse_instant(text) is None
 
 
@@ -72,7 +72,7 @@ def test_what_is_not_certain_is_not_read(text: str) -> None:
         ("yesterday", None),
     ],
 )
-def test_reference_instants(text: str, expected: datetime | None) -> None:
+def test_reference_instants_are_read(text: str, expected: datetime | None) -> None:
     assert expected == parse_reference(text)
 
 
@@ -101,7 +101,7 @@ def test_reference_instants(text: str, expected: datetime | None) -> None:
         ("credential_report.csv", None),
     ],
 )
-def test_instants_in_names(name: str, expected: datetime | None) -> None:
+def test_instants_in_names_are_read(name: str, expected: datetime | None) -> None:
     assert expected == instant_in_name(name)
 
 
@@ -116,5 +116,5 @@ def test_instants_in_names(name: str, expected: datetime | None) -> None:
         ("1111222233334.csv", None),
     ],
 )
-def test_accounts_in_names(name: str, expected: str | None) -> None:
+def test_accounts_in_names_are_read(name: str, expected: str | None) -> None:
     assert expected == account_in_name(name)

@@ -1,4 +1,4 @@
-"""When a report was captured, and of which account it is, as its path says it."""
+"""The capture time and the account of a report, as its path has them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LAST_OF_OCTOBER = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
         "counter-01-02-2026-11-01.csv",
     ],
 )
-def test_dates_in_parts_and_in_words(name: str) -> None:
+def test_dates_in_parts_and_in_words_are_read(name: str) -> None:
     assert captured(name, None).at == FIRST_OF_NOVEMBER
 
 
@@ -77,7 +77,7 @@ def test_a_day_that_can_be_no_month_is_not_ambiguous(name: str) -> None:
         "december-3-report.csv",
     ],
 )
-def test_what_is_not_certain_is_no_date(name: str) -> None:
+def test_uncertain_dates_are_no_date(name: str) -> None:
     assert captured(name, None) == (None, "unknown", None)
 
 
@@ -97,7 +97,7 @@ def test_what_is_not_certain_is_no_date(name: str) -> None:
         ("reportGeneratedAt1793502105_111122223333.csv", (3, 1, 45)),
     ],
 )
-def test_times_of_the_first_of_november(name: str, expected: tuple[int, ...]) -> None:
+def test_times_beside_a_date_are_read(name: str, expected: tuple[int, ...]) -> None:
     assert captured(name, None).at == datetime(2026, 11, 1, *expected, tzinfo=UTC)  # type: ignore[misc, arg-type]
 
 
@@ -113,13 +113,13 @@ def test_times_of_the_first_of_november(name: str, expected: tuple[int, ...]) ->
         ("2026/September/x.csv", 9),
         ("report_2026-09_111122223333.csv", 9),
         ("09-2026.csv", 9),
-        # The date of an export says nothing of when that month's report was captured.
+        # The date of an export does not show when that month's report was captured.
         ("2026-10-31/2026-09/x.csv", 9),
     ],
 )
 def test_a_month_alone_is_no_instant(name: str, month: int) -> None:
-    found = captured(name, None)
-    assert (found.at, found.month) == (None, datetime(2026, month, 1, tzinfo=UTC))
+    captured_from_name = captured(name, None)
+    assert (captured_from_name.at, captured_from_name.month) == (None, datetime(2026, month, 1, tzinfo=UTC))
 
 
 @given(st.dates(date(2000, 1, 1), date(2099, 12, 31)), st.data())
@@ -132,19 +132,19 @@ def test_any_day_is_read_in_any_unambiguous_form(day: date, data: st.DataObject)
             ]
         )
     )
-    found = captured(day.strftime(form), None).at
-    assert found is not None
-    assert found.date() == day
+    instant = captured(day.strftime(form), None).at
+    assert instant is not None
+    assert instant.date() == day
 
 
 @given(st.dates(date(2000, 1, 1), date(2099, 12, 31)), st.booleans())
-def test_day_and_month_in_either_order_are_read_where_they_can_be_in_one_way(day: date, day_first: bool) -> None:
-    found = captured(day.strftime("%d-%m-%Y.csv" if day_first else "%m-%d-%Y.csv"), None).at
+def test_day_and_month_in_either_order_are_read_where_only_one_order_is_possible(day: date, day_first: bool) -> None:
+    instant = captured(day.strftime("%d-%m-%Y.csv" if day_first else "%m-%d-%Y.csv"), None).at
     certain = day.day > 12 or day.day == day.month
-    assert (found and found.date()) == (day if certain else None)
+    assert (instant and instant.date()) == (day if certain else None)
 
 
-def test_a_given_time_is_for_what_has_none() -> None:
+def test_a_time_of_an_option_is_for_reports_without_a_time() -> None:
     at = LAST_OF_OCTOBER + timedelta(hours=1)
     capture_times = [CaptureTime("a*/x.csv", at), CaptureTime("*", LAST_OF_OCTOBER)]
     assert captured("in/a1/x.csv", None, capture_times) == (at, "option --captured-at", None)
@@ -172,7 +172,7 @@ def test_a_given_time_is_for_what_has_none() -> None:
         ("report_261031071245.csv", None),
     ],
 )
-def test_after_which_account_a_report_is_named(name: str, account: tuple[str, str | None] | None) -> None:
+def test_a_report_is_named_after_an_account(name: str, account: tuple[str, str | None] | None) -> None:
     assert named_account(name) == account
 
 

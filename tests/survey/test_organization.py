@@ -1,4 +1,4 @@
-"""Lists of accounts: the JSON of AWS Organizations and CSV in the ways people write it, and what is refused."""
+"""Lists of accounts: the JSON of AWS Organizations and CSV in the ways people write it, and files that are refused."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ ACCOUNTS = st.lists(
     ),
     min_size=1,
     max_size=8,
-    unique_by=lambda one: one["Id"],
+    unique_by=lambda account: account["Id"],
 )
 
 
 def expected(accounts: list[dict[str, Any]]) -> list[ListedAccount]:
-    return [ListedAccount(one["Id"], name=one["Name"], state=one["State"]) for one in accounts]
+    return [ListedAccount(account["Id"], name=account["Name"], state=account["State"]) for account in accounts]
 
 
 @given(ACCOUNTS, st.integers(1, 4), st.sampled_from(["one after the other", "list of pages", "list", "lines"]))
@@ -45,9 +45,9 @@ def test_pages_are_read_in_every_form(accounts: list[dict[str, Any]], size: int,
     elif form == "list":
         text = json.dumps(accounts)
     else:
-        text = "\n".join(json.dumps(one) for one in accounts)
-    found = parse_organization("accounts.json", f"\ufeff{text}\n".encode())
-    assert list(found.accounts) == expected(accounts)
+        text = "\n".join(json.dumps(account) for account in accounts)
+    organization = parse_organization("accounts.json", f"\ufeff{text}\n".encode())
+    assert list(organization.accounts) == expected(accounts)
 
 
 @given(
@@ -61,9 +61,9 @@ def test_a_csv_is_read_in_every_form(accounts: list[dict[str, Any]], delimiter: 
     out = io.StringIO(newline="")
     rows = csv.writer(out, delimiter=delimiter)
     rows.writerow(header)
-    rows.writerows([one["Id"], one["Name"], one["State"].replace("_", " ").lower()] for one in accounts)
-    found = parse_organization("accounts.csv", out.getvalue().encode())
-    assert list(found.accounts) == expected(accounts)
+    rows.writerows([account["Id"], account["Name"], account["State"].replace("_", " ").lower()] for account in accounts)
+    organization = parse_organization("accounts.csv", out.getvalue().encode())
+    assert list(organization.accounts) == expected(accounts)
 
 
 def test_status_counts_where_there_is_no_state() -> None:
@@ -72,7 +72,10 @@ def test_status_counts_where_there_is_no_state() -> None:
         {"Id": "444455556666", "State": "ACTIVE", "Status": "CLOSED"},
     )
     text = json.dumps({"Accounts": [old, new]})
-    assert [one.state for one in parse_organization("a.json", text.encode()).accounts] == ["SUSPENDED", "ACTIVE"]
+    assert [account.state for account in parse_organization("a.json", text.encode()).accounts] == [
+        "SUSPENDED",
+        "ACTIVE",
+    ]
 
 
 def test_all_columns_of_a_csv_are_kept() -> None:
@@ -100,7 +103,7 @@ def test_all_columns_of_a_csv_are_kept() -> None:
         ('account\n"1111', "a.csv:2: not valid CSV: "),
     ],
 )
-def test_what_is_no_list_is_refused_with_its_place(text: str, message: str) -> None:
+def test_a_file_that_is_no_list_is_refused_with_its_line(text: str, message: str) -> None:
     with pytest.raises(AccountsError) as caught:
         parse_organization("a.csv", text.encode())
     assert caught.value.message.startswith(message)

@@ -1,4 +1,4 @@
-"""Lists of people: CSV in the ways personnel departments write it, and what is refused."""
+"""Lists of people: CSV in the ways personnel departments write it, and files that are refused."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_a_csv_is_read_in_every_form(
     for user, email, day in rows:
         writer.writerow([f" {user} ", email, day.isoformat(), "Sales, EMEA"])
         out.write("\r\n" * blank_rows)
-    found = parse_people("hr.csv", f"\ufeff{out.getvalue()}".encode(), with_last_day=with_last_day)
+    people_list = parse_people("hr.csv", f"\ufeff{out.getvalue()}".encode(), with_last_day=with_last_day)
     distinct: dict[tuple[object, ...], Person] = {}
-    for place, (user, email, day) in enumerate(rows):
+    for index, (user, email, day) in enumerate(rows):
         last_day = day if with_last_day else None
-        one = Person(2 + place * (1 + blank_rows), user or None, email or None, last_day)
-        distinct.setdefault((user.casefold(), email.casefold(), last_day), one)
-    assert list(found.people) == list(distinct.values())
+        person = Person(2 + index * (1 + blank_rows), user or None, email or None, last_day)
+        distinct.setdefault((user.casefold(), email.casefold(), last_day), person)
+    assert list(people_list.people) == list(distinct.values())
 
 
 def test_one_of_user_and_email_is_enough() -> None:
@@ -115,7 +115,7 @@ DAY_HINT = "write the last day as year, month and day: 2026-10-31"
         ('user,last_day\n"a', "hr.csv:2: not valid CSV: unexpected end of data", "save the file as CSV again"),
     ],
 )
-def test_what_is_no_list_is_refused_with_its_place(text: str, message: str, hint: str) -> None:
+def test_a_file_that_is_no_list_is_refused_with_its_line(text: str, message: str, hint: str) -> None:
     with pytest.raises(PeopleError) as caught:
         parse_people("hr.csv", text.encode(), with_last_day=True)
     assert (caught.value.message, caught.value.hint) == (message, hint)

@@ -94,7 +94,7 @@ def test_a_month_alone_is_no_instant_to_judge_at(tmp_path: Path) -> None:
     assert "--captured-at" in ran.stderr
 
 
-def test_a_month_within_which_the_reference_instant_lies_may_be_either(tmp_path: Path) -> None:
+def test_a_report_of_the_month_of_the_reference_date_may_be_before_or_after_it(tmp_path: Path) -> None:
     result = audit([months(tmp_path)], Settings(as_of=datetime(2026, 10, 15, tzinfo=UTC)))
     assert users(result) == ["2026-09", "both"]
     assert (codes(result).count("undated_beside_dated"), result.exit_code) == (1, 3)
@@ -194,16 +194,16 @@ def test_one_account_of_a_merged_file_may_be_in_doubt(tmp_path: Path) -> None:
 def test_inspect_does_not_say_that_a_snapshot_is_a_copy(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", report("anna", "bob"))
     write(tmp_path / "b.csv", report("anna", cells=USED))
-    found = inspect([str(tmp_path)])
-    assert set(found.issues["code"]) == {"order_unknown"}
+    inspected = inspect([str(tmp_path)])
+    assert set(inspected.issues["code"]) == {"order_unknown"}
 
 
-def test_a_history_leaves_out_what_is_in_no_order(tmp_path: Path) -> None:
+def test_a_history_leaves_out_snapshots_of_unknown_order(tmp_path: Path) -> None:
     for name in ("2026-09-30", "2026-10-31/a", "2026-10-31/b"):
         write(tmp_path / f"{name}.csv", report("anna", cells=USED if name.endswith("b") else IDLE))
-    found = history([str(tmp_path)], Settings(every_snapshot=True))
-    assert found.coverage["snapshots"].tolist() == [1]
-    assert found.exit_code == 3
+    summary = history([str(tmp_path)], Settings(every_snapshot=True))
+    assert summary.coverage["snapshots"].tolist() == [1]
+    assert summary.exit_code == 3
 
 
 def test_undated_files_beside_dated_ones_are_listed_by_account(tmp_path: Path) -> None:
@@ -225,17 +225,17 @@ Files = list[tuple[str, frozenset[str], bool]]
 
 
 def expected(files: Files, as_of: str) -> list[str]:
-    """Return what becomes of each report of one account: judged, in doubt, or left (for another, or as undated)."""
+    """Return the fate of each report of one account: judged, in doubt, left for another one, or undated."""
     days = sorted({day for day, _, _ in files if day})
     by_then = [day for day in days if day <= as_of]
     chosen = (by_then[-1] if by_then else days[0]) if days else ""
-    found = ["judged" if day == chosen else "left" if day else "undated" for day, _, _ in files]
-    for one, other in combinations(range(len(files)), 2):
-        smaller, larger = sorted((files[one], files[other]), key=lambda file: len(file[1]))
+    fates = ["judged" if day == chosen else "left" if day else "undated" for day, _, _ in files]
+    for first, second in combinations(range(len(files)), 2):
+        smaller, larger = sorted((files[first], files[second]), key=lambda file: len(file[1]))
         same = len(smaller[1] & larger[1]) > len(smaller[1]) / 2 if smaller[1] else smaller[2] and larger[2]
-        if same and {found[one], found[other]} <= {"judged", "doubt"}:
-            found[one] = found[other] = "doubt"
-    return found
+        if same and {fates[first], fates[second]} <= {"judged", "doubt"}:
+            fates[first] = fates[second] = "doubt"
+    return fates
 
 
 @given(
@@ -260,7 +260,9 @@ def test_each_report_is_judged_in_doubt_or_left(files: Files, as_of: str, batch:
             write(Path(folder) / name, report(*sorted(users_of), with_root=with_root))
         result, _ = audit_in_batches([f"{folder}/in"], Settings(as_of=instant), Path(folder) / "out", batch=batch)
         by_source = result.findings.groupby(result.findings["source"].astype("str"))["reason"].agg(set).to_dict()
-        told = result.issues["code"].astype("str").groupby(result.issues["source"].astype("str")).agg(set).to_dict()
+        codes_by_source = (
+            result.issues["code"].astype("str").groupby(result.issues["source"].astype("str")).agg(set).to_dict()
+        )
         for name, fate in zip(names, expected(files, as_of), strict=True):
             source = f"{folder}/{name}"
             if fate == "doubt":
@@ -270,8 +272,8 @@ def test_each_report_is_judged_in_doubt_or_left(files: Files, as_of: str, batch:
                 assert "order_unknown" not in by_source[source]
             else:
                 assert source not in by_source
-            assert ("order_unknown" in told.get(source, ())) == (fate == "doubt")
-            assert ("undated_beside_dated" in told.get(source, ())) == (fate == "undated")
+            assert ("order_unknown" in codes_by_source.get(source, ())) == (fate == "doubt")
+            assert ("undated_beside_dated" in codes_by_source.get(source, ())) == (fate == "undated")
         assert result.exit_code in ({3} if {"doubt", "undated"} & {*expected(files, as_of)} else {0, 1})
 
 
@@ -280,13 +282,13 @@ def test_each_report_is_judged_in_doubt_or_left(files: Files, as_of: str, batch:
 
 def contradictions(folder: Path) -> list[tuple[str, str]]:
     issues = audit([str(folder)], Settings(as_of=AS_OF)).issues
-    found = issues[issues["code"].isin(["account_contradicts_name", "account_named_otherwise"])]
+    contradicting = issues[issues["code"].isin(["account_contradicts_name", "account_named_otherwise"])]
     return sorted(
-        (str(source).removeprefix(f"{folder}/"), code) for source, code in found[["source", "code"]].to_numpy()
+        (str(source).removeprefix(f"{folder}/"), code) for source, code in contradicting[["source", "code"]].to_numpy()
     )
 
 
-def test_a_report_of_the_collectors_own_account_under_another_name(tmp_path: Path) -> None:
+def test_a_report_of_the_collectors_own_account_under_another_name_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / f"in/2026-11-01/credentialReport_{ACCOUNT}.csv", report("anna"))
     write(tmp_path / f"in/2026-11-01/credentialReport_{OTHER}.csv", report("anna"))
     ran = run_program("audit", "in", "--format", "parquet", "-o", "out", cwd=tmp_path)
@@ -294,7 +296,7 @@ def test_a_report_of_the_collectors_own_account_under_another_name(tmp_path: Pat
     contradiction = f"the account in the name is {OTHER}, but the rows belong to {ACCOUNT}"
     assert f"{contradiction}, and the inputs contain no report of {OTHER}; download that report again" in ran.stdout
     not_read = json.loads((tmp_path / "out/manifest.json").read_bytes())["not_read"]
-    assert [one["code"] for one in not_read] == ["duplicate_input"]
+    assert [issue["code"] for issue in not_read] == ["duplicate_input"]
 
 
 CONTRADICTION = "account_contradicts_name"
@@ -328,7 +330,7 @@ CONTRADICTION = "account_contradicts_name"
         ({"r_202610310712.csv": [ACCOUNT]}, {}),
         ({"r_310720261230.csv": [ACCOUNT]}, {}),
         ({f"{OTHER}_123456789012.csv": [ACCOUNT]}, {}),
-        # What could be a time is an account where ARNs name it.
+        # A number that could be a time is an account where ARNs have it.
         ({"202610310712.csv": ["202610310712"]}, {}),
         ({f"202610310712-{ACCOUNT}.csv": ["202610310712"]}, {}),
         (
@@ -337,7 +339,9 @@ CONTRADICTION = "account_contradicts_name"
         ),
     ],
 )
-def test_when_a_name_contradicts(tmp_path: Path, files: dict[str, list[str]], expected_codes: dict[str, str]) -> None:
+def test_a_name_that_contradicts_the_rows_is_noted(
+    tmp_path: Path, files: dict[str, list[str]], expected_codes: dict[str, str]
+) -> None:
     for number, (name, accounts) in enumerate(files.items()):
         rows = [user(f"u{number}", account=account, **IDLE) for account in accounts]
         write(tmp_path / name, csv_of(*rows))
@@ -351,7 +355,7 @@ def test_in_some_partitions_files_are_named_after_the_linked_account(tmp_path: P
     assert audit([str(tmp_path)], Settings(as_of=AS_OF)).exit_code == 1
 
 
-def test_an_id_beside_an_envelope_is_checked_likewise(tmp_path: Path) -> None:
+def test_an_account_id_beside_an_envelope_is_checked(tmp_path: Path) -> None:
     name = write(tmp_path / "a.json", json.dumps({"Content": report("a")}))
     (entry,) = Looking(Spool(str(tmp_path / "spool"))).at(find_files([name], IssueLog())).entries
     log = IssueLog()

@@ -1,4 +1,4 @@
-"""Reports of which nobody knows when they were captured: how old their evidence is, and when the user says it was."""
+"""Reports of unknown capture time: how old their evidence is, and the time that the user gives."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ REPORT = csv_of(root(), user("anna", **OLD))
 
 
 def codes(folder: Path, as_of: datetime) -> list[str]:
-    found = audit([str(folder)], Settings(as_of=as_of)).issues
-    return [code for code in found["code"].astype("str") if code.startswith("undated_evidence")]
+    issues = audit([str(folder)], Settings(as_of=as_of)).issues
+    return [code for code in issues["code"].astype("str") if code.startswith("undated_evidence")]
 
 
-def told(folder: Path, *options: str) -> Ran:
+def run_audit(folder: Path, *options: str) -> Ran:
     return run("audit", "in", "--format", "parquet,excel", "-o", "out", *options, cwd=folder)
 
 
-def test_evidence_that_ends_long_before_the_reference_instant(tmp_path: Path) -> None:
+def test_evidence_that_ends_long_before_the_reference_date_is_noted(tmp_path: Path) -> None:
     write(tmp_path / "in/report.csv", REPORT)
-    ran = told(tmp_path, "--as-of", "2026-06-01")
+    ran = run_audit(tmp_path, "--as-of", "2026-06-01")
     line = "1 report of unknown age: the newest time in it is 760 days before the reference date."
     assert ran.returncode == 1
     assert ran.stdout.splitlines()[-3] == line, "beside the answer"
-    ran = told(tmp_path, "--as-of", "2026-06-01", "--verbose")
+    ran = run_audit(tmp_path, "--as-of", "2026-06-01", "--verbose")
     assert "the newest time in it is 2024-05-02T08:00:00Z, 760 days before the reference date" in ran.stdout
     assert load_workbook(tmp_path / "out/workbook.xlsx")["Summary"]["A4"].value == line
 
 
-def test_evidence_after_the_reference_instant(tmp_path: Path) -> None:
+def test_evidence_after_the_reference_date_is_noted(tmp_path: Path) -> None:
     write(tmp_path / "in/report.csv", REPORT)
-    ran = told(tmp_path, "--as-of", "2024-05-01T08:00:00Z", "--exit-zero", "--verbose")
+    ran = run_audit(tmp_path, "--as-of", "2024-05-01T08:00:00Z", "--exit-zero", "--verbose")
     assert ran.returncode == 0
     assert "1 report of unknown age with times after the reference date." in ran.stdout.splitlines()
     assert "2024-05-02T08:00:00Z, 1 day after the reference date" in ran.stdout
@@ -62,12 +62,12 @@ NEWEST = datetime(2024, 5, 2, 8, tzinfo=UTC)
         (NEWEST - timedelta(seconds=61), ["undated_evidence_newer"]),
     ],
 )
-def test_from_when_on_the_age_is_noted(tmp_path: Path, as_of: datetime, expected: list[str]) -> None:
+def test_an_unknown_age_is_noted_from_a_limit_on(tmp_path: Path, as_of: datetime, expected: list[str]) -> None:
     write(tmp_path / "report.csv", REPORT)
     assert codes(tmp_path, as_of) == expected
 
 
-def test_a_report_with_a_date_is_none_of_these(tmp_path: Path) -> None:
+def test_a_report_with_a_date_has_no_unknown_age(tmp_path: Path) -> None:
     write(tmp_path / "2024-05-03.csv", REPORT)
     assert codes(tmp_path, datetime(2026, 6, 1, tzinfo=UTC)) == []
     write(tmp_path / "undated.csv", csv_of(root(), user("bob", **OLD)))  # not judged
@@ -77,16 +77,16 @@ def test_a_report_with_a_date_is_none_of_these(tmp_path: Path) -> None:
 # --- --captured-at ----------------------------------------------------------------------------------------------------
 
 
-def test_the_capture_time_of_reports_that_have_none(tmp_path: Path) -> None:
+def test_an_option_gives_the_capture_time_of_reports_without_one(tmp_path: Path) -> None:
     write(tmp_path / "in/a.csv", REPORT)
     write(tmp_path / "in/2024-05-04/b.csv", csv_of(root("444455556666")))
-    ran = told(tmp_path, "--captured-at", "2024-05-03", "--json")
+    ran = run_audit(tmp_path, "--captured-at", "2024-05-03", "--json")
     assert json.loads(ran.stdout)["as_of"] == ["2024-05-03T23:59:59.999999Z", "2024-05-04T23:59:59.999999Z"]
     manifest = read_manifest(tmp_path / "out")
     settings = manifest["settings"]
     assert settings["captured_at"] == [{"pattern": "*", "at": "2024-05-03T23:59:59.999999Z"}]
     assert SettingsOfASet.of_facts(settings).facts == settings
-    assert [(one["captured_at"], one["captured_from"]) for one in manifest["inputs"]] == [
+    assert [(file["captured_at"], file["captured_from"]) for file in manifest["inputs"]] == [
         ("2024-05-04T23:59:59.999999Z", "folder name"),
         ("2024-05-03T23:59:59.999999Z", "option --captured-at"),
     ]
@@ -96,9 +96,12 @@ def test_the_capture_time_of_reports_that_have_none(tmp_path: Path) -> None:
 def test_patterns_match_names(tmp_path: Path) -> None:
     for name in ("old/a", "day=x/b", "c"):
         write(tmp_path / f"in/{name}.csv", csv_of(root(), user(name[0], **OLD)))
-    given_times = [f"--captured-at={one}" for one in ("old/*=2024-05-03", "in/day=x/*=2024-05-04", "2024-05-05T10:00Z")]
-    found = json.loads(run("inspect", "in", "--json", *given_times, cwd=tmp_path).stdout)["inputs"]
-    assert {one["name"]: one["captured_at"] for one in found} == {
+    options = [
+        f"--captured-at={option_value}"
+        for option_value in ("old/*=2024-05-03", "in/day=x/*=2024-05-04", "2024-05-05T10:00Z")
+    ]
+    files = json.loads(run("inspect", "in", "--json", *options, cwd=tmp_path).stdout)["inputs"]
+    assert {option_value["name"]: option_value["captured_at"] for option_value in files} == {
         "in/old/a.csv": "2024-05-03T23:59:59.999999Z",
         "in/day=x/b.csv": "2024-05-04T23:59:59.999999Z",
         "in/c.csv": "2024-05-05T10:00:00Z",
@@ -110,9 +113,9 @@ def test_standard_input_has_the_time_that_is_given() -> None:
     assert json.loads(ran.stdout)["inputs"][0]["captured_at"] == "2024-05-03T23:59:59.999999Z"
 
 
-def test_what_is_no_time_is_an_error_that_names_the_option(tmp_path: Path) -> None:
+def test_a_text_that_is_no_time_is_an_error_that_names_the_option(tmp_path: Path) -> None:
     write(tmp_path / "in/a.csv", REPORT)
-    ran = told(tmp_path, "--captured-at", "*.csv=yesterday")
+    ran = run_audit(tmp_path, "--captured-at", "*.csv=yesterday")
     assert (ran.returncode, "--captured-at: not a date or date-time: 'yesterday'" in ran.stderr) == (2, True)
 
 
@@ -129,11 +132,11 @@ def test_snapshots_with_given_times_are_kept_and_compared(tmp_path: Path) -> Non
 
 
 def generated(folder: Path, value: object) -> tuple[str | None, str]:
-    """Return when a report was captured whose envelope has some GeneratedTime, and what is said of it."""
+    """Return the capture time of a report whose envelope has this GeneratedTime, and the messages about it."""
     write(folder / "in.json", json.dumps({"Content": REPORT, "ReportFormat": "text/csv", "GeneratedTime": value}))
     ran = run("inspect", "in.json", "--json", cwd=folder)
-    found = json.loads(ran.stdout)
-    return found["inputs"][0]["captured_at"], " ".join(one["message"] for one in found["issues"])
+    facts = json.loads(ran.stdout)
+    return facts["inputs"][0]["captured_at"], " ".join(issue["message"] for issue in facts["issues"])
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def generated(folder: Path, value: object) -> tuple[str | None, str]:
         {"__class__": "datetime", "year": 2026, "month": 11, "day": 1, "hour": 3, "minute": 1, "second": 45},
     ],
 )
-def test_times_of_envelopes_that_are_certain(tmp_path: Path, value: object) -> None:
+def test_certain_times_of_envelopes_are_read(tmp_path: Path, value: object) -> None:
     assert generated(tmp_path, value) == ("2026-11-01T03:01:45Z", "")
 
 
@@ -173,10 +176,10 @@ def test_times_of_envelopes_that_are_certain(tmp_path: Path, value: object) -> N
     ],
 )
 def test_a_time_that_cannot_be_read_is_quoted(tmp_path: Path, value: object, quoted: str) -> None:
-    captured_at, said = generated(tmp_path, value)
+    captured_at, messages = generated(tmp_path, value)
     assert captured_at is None
-    assert "GeneratedTime cannot be read: " in said
-    assert quoted in said
+    assert "GeneratedTime cannot be read: " in messages
+    assert quoted in messages
 
 
 @given(st.datetimes(datetime(2010, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
@@ -202,9 +205,9 @@ def test_any_instant_is_read_in_each_form(at: datetime) -> None:
 def test_certain_times_of_query_engines_are_read(tmp_path: Path, offset: str) -> None:
     times = {column: value.replace("T", " ").replace("Z", f".000{offset}") for column, value in OLD.items()}
     write(tmp_path / "2024-05-03.csv", csv_of(root(), user("anna", **times)))
-    found = audit([str(tmp_path)], Settings())
-    assert found.issues["code"].tolist() == []
-    assert found.credentials["last_used"].iloc[-1] == NEWEST
+    audited = audit([str(tmp_path)], Settings())
+    assert audited.issues["code"].tolist() == []
+    assert audited.credentials["last_used"].iloc[-1] == NEWEST
 
 
 def test_blank_cells_are_one_issue_a_file_that_explains_what_is_not_checked(tmp_path: Path) -> None:

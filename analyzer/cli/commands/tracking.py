@@ -76,11 +76,17 @@ SlaDays = Annotated[
         show_default=False,
     ),
 ]
+FailOnNew = Annotated[
+    str,
+    typer.Option(
+        "--fail-on",
+        metavar="SEVERITY",
+        help="Exit 1 only if a new failure is of this severity or of a higher one: critical, high, medium or low.",
+    ),
+]
 
 _LISTS: Final = ("--leavers", "--people", "--accounts", "--max-report-age")
 OPTIONS_OF_OTHERS: Final[dict[tuple[str | None, str | None], str]] = {
-    ("compare", "--fail-on"): "every new failure counts for its exit code; for new failures of high severity see "
-    "credreport manual nightly",
     ("compare", "--strict"): "only new failures count for its exit code; see credreport audit --strict",
     ("compare", "--as-of"): "give --store with --from and --to, or two folders",
     ("history", "--as-of"): "give the reference dates with --as-of-series",
@@ -109,6 +115,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     until: Until = None,
     evidence: ComparisonEvidence,
     judging: Judging,
+    fail_on: FailOnNew = "low",
     exit_zero: ExitZero = False,
     showing: Tracking,
 ) -> int:
@@ -123,7 +130,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
       credreport compare --store history --from 2026-09-30 --to 2026-10-31
     """  # noqa: D301 - \b keeps the examples' lines
     formats, sides = evidence.chosen(), options.compared(old, new, store, since, until)
-    settings = judging.settings()
+    settings, least = judging.settings(), values.severity(fail_on)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
     from analyzer.cli.progress import progress  # noqa: PLC0415
@@ -141,11 +148,12 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
             progress=bars,
         )
     comparison = run.summary
-    why = comparison.exit_reason(exit_zero=exit_zero)
+    code = comparison.exit_code_of(fail_on=least)
+    why = comparison.exit_reason(fail_on=least, exit_zero=exit_zero)
     draw = partial(show_comparison, run, why, verbose=showing.verbose)
-    facts = partial(_with_reason, comparison, why, comparison.open_count)
+    facts = partial(_with_reason, comparison, why, comparison.open_count(fail_on=least))
     rows = ("new_failures", comparison.new_rows) if showing.as_json else None
-    return end("compare", comparison.exit_code, facts, run, draw, showing, exit_zero=exit_zero, rows=rows)
+    return end("compare", code, facts, run, draw, showing, exit_zero=exit_zero, rows=rows)
 
 
 def history(  # noqa: PLR0913 - one parameter an option, or a block of them

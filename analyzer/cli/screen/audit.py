@@ -28,6 +28,7 @@ from analyzer.controls.vocabulary import JUDGED_KINDS, Outcome, Status, counted
 from analyzer.evidence.answer import (
     answer,
     checklist_in_words,
+    controls_without_column,
     headline,
     incomplete,
     not_checked_in,
@@ -251,9 +252,12 @@ def _notes_on_controls(audit: Summary, shown: list[int], hidden: list[int], *, i
     if not in_full:
         return [f"{sentence}." for sentence in sentences]
     rest = [number for number in range(len(checks)) if number not in {*shown, *hidden}]
+    absent = controls_without_column(audit)
     for text, is_judged in (("All pass", True), ("Nothing to judge", False)):
         ids = [checks[number].control.id for number in rest if bool(counts[number]["judged"]) is is_judged]
-        sentences += [f"{text}: {', '.join(dict.fromkeys(ids))}"] if ids else []
+        ids = [control for control in dict.fromkeys(ids) if control not in absent]
+        sentences += [f"{text}: {', '.join(ids)}"] if ids else []
+    sentences += [f"No such column in the reports: {', '.join(absent)}"] if absent else []
     further = audit.checklist.not_asked_for
     not_judged = [f"--all-controls judges {counted(len(further), 'more control')}"] if further else []
     not_judged += [f"{control.id} needs {control.needs}" for control in audit.checklist.lacking_a_list]
@@ -296,7 +300,11 @@ def _show_controls_in_lines(console: Console, audit: Summary, shown: list[int]) 
         numbers |= {name: counts[name] for name in ("manual", "waived")}
         words = ", ".join(f"{count:,} {name}" for name, count in numbers.items() if count)
         number_in_brackets = f" ({_number(check, audit.checklist)})" if check.requirement else ""
-        print_line(console, f"  {check.control.id}{number_in_brackets}: {words or 'nothing to judge'}")
+        nothing = _NOT_IN_REPORTS if check.control.id in controls_without_column(audit) else "nothing to judge"
+        print_line(console, f"  {check.control.id}{number_in_brackets}: {words or nothing}")
+
+
+_NOT_IN_REPORTS: Final = "not judged, no such column in the reports"
 
 
 def _number(check: Check, checklist: Checklist) -> str:

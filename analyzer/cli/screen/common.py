@@ -56,8 +56,6 @@ _LEVEL_STYLES: Final[dict[Level, str]] = {
     Level.REPAIRED: "yellow",
     Level.NOTICE: "dim",
 }
-_NAMED: Final = "older_report"
-"""The code of issues whose first message names the account, which is shown in any case."""
 _NOUNS: Final = {"charts/": "picture", "owners/": "workbook"}
 
 
@@ -211,8 +209,8 @@ def show_issues(
         # Input that was not read is shown with an example in any case, because the user has to repair it.
         is_rejected = CODES[code].level >= Level.REJECTED
         message = f": {row['message']}" if most is None or (is_rejected and in_full) else ""
-        if most is not None and code == _NAMED and row["message"].startswith("account "):
-            message = f": {'e.g. ' if count > 1 else ''}{row['message'].partition(' before ')[0]} before"
+        if most is not None and (in_short := CODES[code].in_short(row["message"])):
+            message = f": {'e.g. ' if count > 1 else ''}{in_short}"
         where = f" ({'e.g. ' if count > 1 else ''}{location})" if most is None or is_rejected else ""
         text.append(printable(f"{where}{message}"))
         print_line(console, text, hang=9)

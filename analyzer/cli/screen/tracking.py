@@ -27,7 +27,7 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings, show_in_lines
 from analyzer.controls.vocabulary import counted, span
-from analyzer.evidence.comparison import OF_FAILURES, closing_in_words, event_in_words
+from analyzer.evidence.comparison import OF_FAILURES, closing_in_a_cell, event_in_words
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import MOST_SHOWN
@@ -184,8 +184,7 @@ def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int
 def _show_fixed(console: Console, comparison: Comparison, *, control: bool) -> None:
     """Print fixed failures, each with how it was fixed and with the reason of its failure before."""
     fixed = comparison.fixed.head(MOST_SHOWN)
-    # The full words for a deletion are too long for a table.
-    how = [name if name == "deleted" else closing_in_words(name) for name in fixed["how"].astype("str")]
+    how = [closing_in_a_cell(name) for name in fixed["how"].astype("str")]
     shown = fixed.assign(how=how, message="before: " + fixed["message"].astype("str"))
     show_findings(console, "Fixed failures", (shown, len(comparison.fixed)), control=control, mark="how")
 

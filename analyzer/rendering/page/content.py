@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.rendering import manual
-from analyzer.rendering.page.columns import as_data
+from analyzer.rendering.page.columns import as_data, as_json, as_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
 
 @dataclass
 class Content:
-    """The content of a page: `shown` are variables of the template, `data` are JSON texts for the script, by name."""
+    """The content of a page: `shown` are variables of the template, `data` is JSON for the script, in pieces."""
 
     shown: dict[str, Any]
-    data: dict[str, str] = field(default_factory=dict)
+    data: Iterable[bytes]
+
+
+class Linked(NamedTuple):
+    """A part of a text: a link if `href` is not empty."""
+
+    text: str
+    href: str
+
+
+HREF: Final = "href:"
+"""The beginning of the names of columns with links: those of the cells of another column."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +68,12 @@ class PageTable:
 
 
 def with_tables(
-    shown: dict[str, Any], tables: Sequence[PageTable], further_data: Mapping[str, str] | None = None
+    shown: dict[str, Any], tables: Sequence[PageTable], further_data: Mapping[str, Any] | None = None
 ) -> Content:
-    """Return the content of a page with these tables; `further_data` are further JSON texts for its script, by name."""
-    table_texts = ", ".join(f'"{table.name}": {as_data(table.rows, table.labels, table.filters)}' for table in tables)
-    return Content(
-        shown | {"tables": [table.shown for table in tables]}, {"tables": f"{{{table_texts}}}", **(further_data or {})}
-    )
+    """Return the content of a page with these tables; `further_data` are further values for its script, by name."""
+    table_data = as_object({table.name: as_data(table.rows, table.labels, table.filters) for table in tables})
+    others = {name: [as_json(value)] for name, value in (further_data or {}).items()}
+    return Content(shown | {"tables": [table.shown for table in tables]}, as_object({"tables": table_data, **others}))
 
 
 def link(table: str, **chosen: str | Sequence[str]) -> str:

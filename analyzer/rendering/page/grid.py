@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import RequirementStatus, Status, counted
-from analyzer.evidence.answer import not_checked_in
+from analyzer.evidence.answer import columns_absent, not_checked_in
 from analyzer.rendering import waivers
 from analyzer.rendering.page.content import link
 
@@ -38,17 +38,18 @@ def grid_of(summary: Summary) -> dict[str, Any]:
             "rows": [_requirement_row(requirement, summary, accounts) for requirement in summary.requirements],
         }
     order, waived = summary.checklist.most_severe_first, summary.totals["waived"] > 0
+    absent = f" {absence}." if (absence := columns_absent(summary)) else ""
     return common | {
         "title": "Controls by account",
         "what": "control",
         "heads": ["severity", "fail", "not checked", "manual check", "pass", *([waivers.OF_THESE] if waived else [])],
-        "note": f"How often each control fails in each account. {_LEGEND}{_WAIVED if waived else ''}.{hidden}",
+        "note": f"How often each control fails in each account. {_LEGEND}{_WAIVED if waived else ''}.{absent}{hidden}",
         "rows": [_control_row(position, summary, accounts) for position in order],
     }
 
 
 _MANUAL: Final = "m"
-_LEGEND: Final = f"?: some not checked; {_MANUAL}: a manual check; 0: all pass; a dash: nothing to judge"
+_LEGEND: Final = f"?: some not checked; {_MANUAL}: a manual check; 0: all pass; a dash: nothing judged"
 _WAIVED: Final = "; a number in brackets: waived only. The cells of accounts do not count waived checks"
 
 

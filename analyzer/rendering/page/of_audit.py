@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.account_labels import AccountLabels
-from analyzer.evidence.answer import further_to_do, incomplete, not_checked_in, scope, to_do_first, unknown_age
+from analyzer.evidence.answer import further_to_do, incomplete, not_checked_in, scope, spoken, to_do_first, unknown_age
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.exit_reason import exit_reason
 from analyzer.evidence.opening import figures, opening
-from analyzer.evidence.plain import iso
 from analyzer.evidence.worst import first_rows, most_serious_first, worst_rows
 from analyzer.rendering import waivers
-from analyzer.rendering.page.content import Note, PageTable, help_sections, link, with_tables
+from analyzer.rendering.page.content import Linked, Note, PageTable, help_sections, link, with_tables
 from analyzer.rendering.page.grid import grid_of, number_of
+from analyzer.rendering.page.people_rows import comparison_lines, people_tables
 from analyzer.rendering.page.rows import CELLS, LABELS, findings_with_rows, users_for_page
-from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, reason_alone, with_days
+from analyzer.rendering.page.trend_rows import trend_tables
+from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, reason_alone
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Check
@@ -68,8 +68,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         *({"id": note.id, "title": note.title} for note in shown["notes"]),
     ]
     controls = {check.control.id: _control(check) for check in summary.checklist.checks}
-    further_data = {"controls": json.dumps(controls, ensure_ascii=False)}
-    return with_tables(shown, tables, further_data)
+    return with_tables(shown, tables, {"controls": controls})
 
 
 def _control(check: Check) -> dict[str, str]:
@@ -83,9 +82,10 @@ def _control(check: Check) -> dict[str, str]:
 # --- the answer ------------------------------------------------------------------------------------------------------
 
 
-def _lines(summary: Summary, due_within: int) -> list[str]:
+def _lines(summary: Summary, due_within: int) -> list[list[Linked]]:
     lines = [line for line in answer_in_sentences(summary, due_within) if line != incomplete(summary)]
-    return [*lines, reason_alone(exit_reason(summary))]
+    in_parts = {"".join(part.text for part in parts): parts for parts in comparison_lines(summary)}
+    return [in_parts.get(line, [Linked(line, "")]) for line in [*lines, reason_alone(exit_reason(summary))]]
 
 
 def _figures(summary: Summary) -> list[dict[str, Any]]:
@@ -222,7 +222,8 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             {**LABELS, "waived": waivers.OF_THESE},
             file="manifest.json",
         ),
-        *_trend(summary),
+        *trend_tables(summary),
+        *people_tables(evidence, labels, MOST_ROWS, _cut),
         *_waivers(summary),
         PageTable(
             "issues",
@@ -274,27 +275,6 @@ def _accounts(summary: Summary) -> pa.Table:
     return pa.table({name: pa.array(values, kinds.get(name, pa.int64())) for name, values in columns.items()})
 
 
-_TREND: Final = {"open_before": "before", "new": "new", "fixed": "fixed", "undecided": "undecided", "open": "now"}
-
-
-def _trend(summary: Summary) -> list[PageTable]:
-    """Return the table of what changed since the snapshots before, by control, if there are such snapshots."""
-    if not summary.trends:
-        return []
-    rows = pa.table(
-        {
-            "control": pa.array(list(summary.trends), pa.string()),
-            **{name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64()) for name in _TREND},
-        }
-    )
-    return [PageTable("trend", "Trend", rows, rows.column_names, labels=_TREND, note=_TREND_NOTE, file="trend.parquet")]
-
-
-_TREND_NOTE: Final = (
-    "Failures in the accounts with an earlier snapshot. Undecided: it failed before and cannot be decided now."
-)
-
-
 def _waivers(summary: Summary) -> list[PageTable]:
     """Return the table of waivers, if the policy has any."""
     if not (accepted := waivers.accepted(summary)):
@@ -316,7 +296,7 @@ def _notes(summary: Summary) -> list[Note]:
     """Return the settings and the method of the audit, and the sections that explain the page."""
     settings, checklist = summary.settings, summary.checklist
     judged = [
-        ("Reference date", with_days(iso(settings.as_of) or "") or "each report at its own capture time"),
+        ("Reference date", spoken(settings.as_of) if settings.as_of else "each report at its own capture time"),
         ("Framework", checklist.benchmark.title if checklist.benchmark else "none chosen"),
         ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
         ("Changed settings", ", ".join(checklist.changes) or "none"),

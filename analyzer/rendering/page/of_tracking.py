@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from analyzer.rendering import registry
-from analyzer.rendering.page.content import Note, PageTable, help_sections, with_tables
+from analyzer.rendering.page.content import Linked, Note, PageTable, help_sections, with_tables
 from analyzer.rendering.page.tracking_rows import labels_of, rows_of
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
         "title": tracking.title,
         "answer": first,
         "alarm": "",
-        "lines": lines,
-        "scope": "",
+        "lines": [[Linked(line, "")] for line in lines],
+        "scope": "" if evidence.kind == "history" else evidence.comparison.dates,
         "figures": [],
         "first": [],
         "grid": None,

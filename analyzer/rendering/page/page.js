@@ -130,6 +130,13 @@
       const text = column.shown(row);
       return this.located(column) && this.byName.line.raw(row) !== null ? `${text}:${this.byName.line.raw(row)}` : text;
     }
+    linked(column, row) {
+      const links = this.byName[`href:${column.name}`];
+      const href = links ? links.raw(row) : null;
+      const cell = make("td", href ? null : this.cell(column, row), { class: `${column.kind} of-${column.name}` });
+      if (href && href.startsWith("#")) cell.append(make("a", this.cell(column, row), { href }));
+      return cell;
+    }
     print(printing) {
       if (this.rows.length <= this.shown && !this.onScreen) return;
       if (printing) this.onScreen = this.shown;
@@ -168,7 +175,7 @@
         } else if (values[0] === ">0") tests.push((row) => column.values[row] > 0);
       }
       if (this.needle) {
-        const searched = this.columns.filter((column) => column.kind === "text" && !column.name.startsWith("cell:"));
+        const searched = this.columns.filter((column) => column.kind === "text" && !/^(cell|href):/.test(column.name));
         const some = searched.map((column) => column.matches(this.needle));
         tests.push((row) => some.some((test) => test(row)));
       }
@@ -212,7 +219,7 @@
         cell.append(button);
         line.append(cell);
       }
-      for (const column of this.visible) line.append(make("td", this.cell(column, row), { class: `${column.kind} of-${column.name}` }));
+      for (const column of this.visible) line.append(this.linked(column, row));
       return line;
     }
     unfold(row, line, button) {

@@ -8,9 +8,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer import __version__
-from analyzer.rendering.page.columns import embedded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from analyzer.evidence.opened import EvidenceSet
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from analyzer.rendering.render import Options
 
 NAME: Final = "report.html"
+_DATA: Final = "<!-- data -->"
+"""Stands for the data in the output of the template. No other text has it, because `<` is escaped."""
 
 
 def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
@@ -31,12 +33,13 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
 
         content = content_of_tracking(evidence)
     path = folder / NAME
-    path.write_text(page_of(content, str(evidence.manifest["digest"])), encoding="utf-8")
+    with path.open("wb") as page:
+        page.writelines(pieces_of_page(content, str(evidence.manifest["digest"])))
     return [path]
 
 
-def page_of(content: Content, digest: str) -> str:
-    """Return the page as HTML; `digest` is the digest of the evidence set.
+def pieces_of_page(content: Content, digest: str) -> Iterator[bytes]:
+    """Yield the page as HTML in pieces; `digest` is the digest of the evidence set.
 
     The Content-Security-Policy allows only this script and this style sheet, by their hashes, and forbids all loading.
     """
@@ -52,10 +55,15 @@ def page_of(content: Content, digest: str) -> str:
     trusted: dict[str, Any] = {
         "style": Markup(style),  # noqa: S704 - files of this package
         "script": Markup(script),  # noqa: S704
-        "data": Markup(embedded(content.data)),  # noqa: S704 - contains no `<`
+        "data": Markup(_DATA),  # noqa: S704
     }
     template = environment.from_string(_resource("report.html.j2"))
-    return template.render(content.shown | trusted, policy=policy, version=__version__, digest=digest)
+    html = template.render(content.shown | trusted, policy=policy, version=__version__, digest=digest)
+    # The data would be several times in memory if the template contained them.
+    before, _, after = html.partition(_DATA)
+    yield before.encode()
+    yield from content.data
+    yield after.encode()
 
 
 def _resource(name: str) -> str:

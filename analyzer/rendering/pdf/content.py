@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from analyzer.evidence.answer import spoken
 from analyzer.reading.issues import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from analyzer.evidence.opening import Figure
+
+
+Cell: TypeAlias = str | int | tuple[str, ...]
+"""A cell of a table: a text, a number, or several texts, each on a line of its own."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Part:
 
     title: str
     heads: Sequence[str] = ()
-    rows: Sequence[Sequence[str | int]] = ()
+    rows: Sequence[Sequence[Cell]] = ()
     widths: Sequence[int] = ()
     texts: Sequence[str] = ()
     small: bool = False
@@ -36,6 +42,14 @@ class Part:
         numbers = [any(isinstance(row[column], int) for row in self.rows) for column in range(len(self.heads))]
         rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in self.rows]
         return asdict(self) | {"rows": rows, "numbers": numbers, "widths": self.widths or [0] * len(self.heads)}
+
+
+_LONGEST_TEXT: Final = 80
+
+
+def short(text: str, most: int = _LONGEST_TEXT) -> str:
+    """Return a text cut to `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def pairs(title: str, values: Mapping[str, str | int]) -> Part:
@@ -75,10 +89,35 @@ def issues(counts: Mapping[str, int]) -> Part | None:
 _MOST_INPUTS: Final = 30
 
 
-def inputs(input_rows: Sequence[Mapping[str, Any]]) -> Part:
-    """Return the inputs (`name`, `sha256`): a table of up to `_MOST_INPUTS`, otherwise how many there are and where."""
-    note = "manifest.json has the SHA-256 of each input and of each table. Its own digest is at the foot of this page."
+def inputs(input_rows: Sequence[Mapping[str, Any]], role: Callable[[Mapping[str, Any]], str] | None = None) -> Part:
+    """Return the inputs: a table of up to `_MOST_INPUTS`, otherwise how many there are and where their list is.
+
+    The rows have `name`, `sha256`, and `captured_at` as a time or as its text in ISO 8601. They have `captured_from`
+    unless they come from a store. `role` returns the use of an input in words.
+    """
+    facts = "the SHA-256, the capture time and the role" if role else "the SHA-256 and the capture time"
+    note = (
+        f"manifest.json has {facts} of each input, and the SHA-256 of each table. Its own digest is at the foot of "
+        "this page."
+    )
     if len(input_rows) > _MOST_INPUTS:
         return Part("Inputs", texts=[f"{len(input_rows):,} inputs were read, too many for this list. {note}"])
-    rows: list[list[str | int]] = [[row["name"], row["sha256"]] for row in input_rows]
-    return Part("Inputs", ("name", "SHA-256"), rows, (1, 0), [note], small=True)
+    heads = ("name and SHA-256", "captured, known from", *(["role"] if role else []))
+    rows: list[list[Cell]] = [
+        [(row["name"], row["sha256"]), _captured(row), *([role(row)] if role else [])] for row in input_rows
+    ]
+    return Part("Inputs", heads, rows, (6, 3, *([2] if role else [])), [note], small=True, longest_word=40)
+
+
+def _captured(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the capture time of an input in words, and how it is known.
+
+    The second text is missing if it is not known how.
+    """
+    time, known_from = row["captured_at"], row.get("captured_from", "unknown")
+    words = "unknown" if time is None else spoken(datetime.fromisoformat(time) if isinstance(time, str) else time)
+    return (words,) if known_from == "unknown" else (words, _KNOWN_FROM.get(known_from, known_from))
+
+
+_KNOWN_FROM: Final = {"envelope": "answer of AWS"}
+"""The words for how a capture time is known that are not those of the table of inputs."""

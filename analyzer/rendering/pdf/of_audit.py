@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from analyzer.controls.vocabulary import REQUIREMENT_STATUS_IN_WORDS, Reason, RequirementStatus, Status, counted
 from analyzer.evidence.answer import (
+    columns_absent,
     further_to_do,
     incomplete,
     manual_checks,
@@ -20,13 +22,14 @@ from analyzer.evidence.answer import (
 )
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
+from analyzer.evidence.inputs import role_in_words
 from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
 from analyzer.evidence.trend import scope_of_trend
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text, records
 from analyzer.rendering import manual, waivers
-from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs
-from analyzer.rendering.sentences import accounts_failing, answer_in_sentences, with_days
+from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs, short
+from analyzer.rendering.sentences import accounts_failing, answer_in_sentences
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,7 +43,6 @@ _MOST_UNUSED, _FEW_UNUSED = 25, 5
 _MOST_UNDECIDED: Final = 25
 _MOST_ACCOUNTS: Final = 10
 _MOST_WAIVERS: Final = 20
-_LONGEST_TEXT: Final = 80
 _LONGEST_OF_WAIVER: Final = 1000
 
 
@@ -63,9 +65,12 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         _waivers(summary),
         pairs("Completeness", completeness(summary)),
         issues(summary.issue_counts),
-        Part("What was judged", texts=[with_days(line) for line in settings_in_lines(summary)]),
+        Part("What was judged", texts=settings_in_lines(summary)),
         Part("Limits", texts=[text for text in (own_limits(checklist.checks), *limits) if text], small=True),
-        inputs(records(summary.inputs[["name", "sha256"]])),
+        inputs(
+            records(summary.inputs[["name", "sha256", "captured_at", "captured_from", "accounts"]]),
+            partial(role_in_words, as_of=summary.settings.as_of),
+        ),
     ]
     return Content(
         title="Credential report audit",
@@ -110,7 +115,7 @@ def _failures(evidence: EvidenceSet) -> Part | None:
             row["severity"],
             row["control"],
             *_account_and_user(row, labels),
-            _short(row["message"]),
+            short(row["message"]),
         ]
         for row in failures
     ]
@@ -143,7 +148,7 @@ def _unused(evidence: EvidenceSet) -> Part | None:
         [
             *_account_and_user(row, labels),
             row["credential"] or "",
-            f"{'' if row['waiver'] is None else 'waived: '}{_short(row['message'])}",
+            f"{'' if row['waiver'] is None else 'waived: '}{short(row['message'])}",
         ]
         for row in failures.to_pylist()
     ]
@@ -173,7 +178,7 @@ def _undecided(evidence: EvidenceSet) -> Part | None:
             *_account_and_user(row, labels),
             "-" if row["credential"] == "user" else row["credential"],
             row["control"],
-            _short(row["message"]),
+            short(row["message"]),
         ]
         for row in worst_rows(evidence, summary.checklist, _MOST_UNDECIDED, where=where).to_pylist()
     ]
@@ -195,16 +200,11 @@ _REQUEST: Final = (
 
 
 def _account_and_user(row: dict[str, Any], labels: dict[str, str]) -> tuple[str, str]:
-    return _short(_account_with_label(row["account_id"] or "unknown", labels)), _short(row["user"] or "")
+    return short(_account_with_label(row["account_id"] or "unknown", labels)), short(row["user"] or "")
 
 
 def _account_with_label(account: str, labels: dict[str, str]) -> str:
     return f"{account} {labels[account]}" if account in labels else account
-
-
-def _short(text: str, most: int = _LONGEST_TEXT) -> str:
-    """Return a text cut to `most` characters."""
-    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _requirements(summary: Summary) -> Part:
@@ -235,7 +235,8 @@ def _controls(summary: Summary) -> Part:
         numbers = [counts["fail"], not_checked_in(counts), counts["manual"], counts["pass"]]
         rows.append([check.severity.value, check.control.id, check.title, *numbers, counts["waived"]])
     heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", waivers.OF_THESE)
-    return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2))
+    texts = [f"{absence}."] if (absence := columns_absent(summary)) else []
+    return Part("Controls: number of checks by result", heads, rows, (0, 0, 6, 1, 2, 2, 1, 2), texts)
 
 
 def _trend(summary: Summary) -> Part:
@@ -258,7 +259,7 @@ def _accounts(summary: Summary) -> Part | None:
     names = [name for name in heads if name != "manual" or summary.totals[name]]
     shown = counts.head(_MOST_ACCOUNTS)
     rows: list[list[str | int]] = [
-        [_short(_account_with_label(str(account), labels)), *(int(value) for value in row)]
+        [short(_account_with_label(str(account), labels)), *(int(value) for value in row)]
         for account, row in zip(shown.index, shown[names].to_numpy(), strict=True)
     ]
     hidden_count = len(counts) - len(rows)
@@ -272,7 +273,7 @@ def _waivers(summary: Summary) -> Part | None:
     accepted = waivers.accepted(summary)
     rows: list[list[str | int]] = [
         [
-            _short(cell, _LONGEST_OF_WAIVER) if isinstance(cell, str) else cell
+            short(cell, _LONGEST_OF_WAIVER) if isinstance(cell, str) else cell
             for cell in (row[name] for name in waivers.HEADS)
         ]
         for row in accepted[:_MOST_WAIVERS]

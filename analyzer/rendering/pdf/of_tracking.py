@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.answer import incomplete
+from analyzer.evidence.comparison import closing_in_a_cell, event_in_words
 from analyzer.evidence.opening import Figure
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words
-from analyzer.rendering.pdf.content import Content, Part, inputs, issues
+from analyzer.reading.columns import records
+from analyzer.rendering.pdf.content import Content, Part, inputs, issues, short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
 
     from analyzer.evidence.comparison import Comparison
     from analyzer.evidence.history import History
     from analyzer.evidence.opened import EvidenceSet
+    from analyzer.rendering.pdf.content import Cell
 
 _MOST_FAILURES: Final = 20
 
@@ -26,19 +34,21 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
     tracking: History | Comparison
     if evidence.kind == "history":
         tracking = evidence.history
-        first_part, figures = _measures(tracking), _figures_of_history(tracking)
+        first_parts, figures, subtitle = [_measures(tracking)], _figures_of_history(tracking), ""
     else:
         tracking = evidence.comparison
-        first_part, figures = _new_failures(tracking), _figures_of_comparison(tracking)
+        first_parts, figures = _failures(tracking), _figures_of_comparison(tracking)
+        subtitle = tracking.dates
     alarm = incomplete(tracking)
     answer, *lines = [line for line in tracking.lines if line != alarm]
     parts = [
-        first_part,
+        *first_parts,
         issues(tracking.issue_counts),
         Part("Method", texts=tracking.method),
         inputs(tracking.inputs),
     ]
-    return Content(tracking.title, "", alarm, answer, lines, figures, [part for part in parts if part is not None])
+    shown = [part for part in parts if part is not None]
+    return Content(tracking.title, subtitle, alarm, answer, lines, figures, shown)
 
 
 def _figures_of_history(history: History) -> list[Figure]:
@@ -104,14 +114,42 @@ def _measures(history: History) -> Part:
     return Part("By control", heads if rows else (), rows, (0, 0, 0, 0, 0, 0, 0, 1), texts)
 
 
-def _new_failures(comparison: Comparison) -> Part:
-    """Return the first new failures, and the number of further ones."""
+def _failures(comparison: Comparison) -> list[Part]:
+    """Return the new failures, waived ones marked, and the fixed ones with how they were fixed."""
     events = comparison.summed
     new = events[events["event"].isin(list(NEW_FAILURES)).to_numpy()]
-    columns = ("control", "severity", "account_id", "user", "event")
-    shown = new[list(columns)].head(_MOST_FAILURES).astype(object)
-    rows = shown.where(shown.notna(), "").to_numpy().tolist()
-    further_count = len(new) - len(rows)
-    texts = [f"{counted(further_count, 'further failure')}: see events.parquet."] if further_count else []
-    texts = texts if rows else ["No new failures."]
-    return Part("New failures", columns if rows else (), rows, (0, 0, 0, 1, 0), texts)
+    return [
+        _listed("New failures", new, ("event", event_in_words), "why"),
+        _listed("Fixed failures", comparison.fixed, ("how", closing_in_a_cell), "why it failed before"),
+    ]
+
+
+def _listed(title: str, events: pd.DataFrame, state: tuple[str, Callable[[str], str]], why: str) -> Part:
+    """Return events of failures, the most severe first, and how many further ones there are.
+
+    `state` is the column that says what happened, with the function that puts it into words. `why` is the heading of
+    the messages.
+    """
+    if events.empty:
+        return Part(title, texts=[f"No {title.lower()}."])
+    name, in_words = state
+    rank = events["severity"].astype("str").map({severity.value: severity.code for severity in Severity})
+    shown = events.iloc[np.argsort(rank.to_numpy(), kind="stable")[:_MOST_FAILURES]]
+    rows: list[list[Cell]] = [
+        [
+            row["severity"],
+            row["control"],
+            row["account_id"] or "unknown",
+            short(row["user"] or ""),
+            "-" if row["credential"] == "user" else row["credential"],
+            in_words(row[name]),
+            f"{'' if row['waiver'] is None else 'waived: '}{short(row['message'])}",
+        ]
+        for row in records(shown)
+    ]
+    further = len(events) - len(rows)
+    note = (
+        f"{counted(further, 'further failure')} {'is' if further == 1 else 'are'} in events.parquet and the workbook."
+    )
+    heads = ("severity", "control", "account", "user", "credential", name, why)
+    return Part(title, heads, rows, (0, 0, 0, 3, 0, 2, 4), [note] if further else [], small=True)

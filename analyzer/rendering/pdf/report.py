@@ -92,12 +92,16 @@ def _breakable(part: Mapping[str, Any]) -> dict[str, Any]:
     """Return a part with places to break in the long words of its columns of limited width."""
     rows = [
         [
-            _broken(cell, part["longest_word"]) if width else cell
+            _broken_cell(cell, part["longest_word"]) if width else cell
             for cell, width in zip(row, part["widths"], strict=True)
         ]
         for row in part["rows"]
     ]
     return {**part, "rows": rows}
+
+
+def _broken_cell(cell: str | list[str], longest_word: int) -> str | list[str]:
+    return _broken(cell, longest_word) if isinstance(cell, str) else [_broken(text, longest_word) for text in cell]
 
 
 def _broken(text: str, longest_word: int) -> str:

@@ -73,7 +73,7 @@ def accounts_sheet(book: Book, summary: Summary, labels: AccountLabels) -> None:
     # Write row by row: in constant memory mode, XlsxWriter drops cells of rows above the last one.
     sheet.write_string(0, 0, "Controls by account", book.styles.title)
     apart = _APART if summary.totals["waived"] else ""
-    note = f"How often each control fails, is not checked or needs a manual check. A dash: nothing to judge.{apart}"
+    note = f"How often each control fails, is not checked or needs a manual check. A dash: nothing judged.{apart}"
     sheet.write_string(1, 0, note, book.styles.text)
     _header(book, sheet, ["account_id", *labels.headings], columns)
     accounts = [str(account) for account in summary.by_account.index]

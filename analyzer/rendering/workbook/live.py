@@ -106,6 +106,19 @@ def reference(as_of: datetime | None) -> tuple[float | None, float | None]:
     return days, days
 
 
+def is_changed(as_of: datetime | None, limits: Mapping[str, int]) -> str:
+    """Return the formula of whether a reader changed the reference date or a limit.
+
+    `as_of` is the reference date of the run, `limits` are its limits in days by the names of their cells. A cell that
+    is empty, or has no date, stands for that of the run.
+    """
+    date, _ = reference(as_of)
+    other = "" if date is None else f",ABS({REFERENCE_DATE}-{date!r})>{_ROUNDING}"
+    is_other_date = f"IF(ISNUMBER({REFERENCE_DATE}),AND(TRUE{other}),FALSE)"
+    are_other_limits = [f'AND({name}<>"",{name}<>{days})' for name, days in limits.items()]
+    return f"OR({','.join([is_other_date, *are_other_limits])})"
+
+
 # --- findings --------------------------------------------------------------------------------------------------------
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import counted, span
 from analyzer.evidence import opening
-from analyzer.evidence.answer import own_limits, scope, unknown_age
+from analyzer.evidence.answer import own_limits, scope, spoken, unknown_age
 from analyzer.evidence.due import due_by_check
 from analyzer.evidence.exit_reason import exit_reason
 from analyzer.evidence.people import comparisons
 from analyzer.evidence.trend import scope_of_trend
 from analyzer.reading.issues import CODES
-from analyzer.rendering.sentences import answer_in_sentences, reason_alone, with_days
+from analyzer.rendering.sentences import answer_in_sentences, reason_alone
 from analyzer.rendering.workbook import live, totals
 from analyzer.rendering.workbook.accounts import SHEET as ACCOUNTS
 from analyzer.rendering.workbook.accounts import in_words, sums_of_accounts
@@ -42,7 +42,7 @@ _LEFT_OUT: Final = (
 def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, labels: AccountLabels) -> None:
     """Write the sheet Summary; `due_within` is the number of days for checks that will fail soon."""
     page = Page(book, book.sheet("Summary"), _WIDTHS)
-    _answer(page, summary, due_within)
+    _answer(page, summary, shown, due_within)
     page.pairs("Completeness", _completeness(summary, shown))
     _reference(page, summary, shown)
     if summary.requirements:
@@ -73,8 +73,8 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, l
     _accounts(page, summary, labels)
 
 
-def _answer(page: Page, summary: Summary, due_within: int) -> None:
-    """Write the title and the answer in sentences."""
+def _answer(page: Page, summary: Summary, shown: Shown, due_within: int) -> None:
+    """Write the title, the answer in sentences, and a note for readers who change the reference date or a limit."""
     page.sheet.set_row(0, 24)
     title = TITLE if summary.part is None else f"{TITLE}: accounts of {summary.part.owner}"
     page.sheet.write_string(0, 0, title, page.book.styles.title)
@@ -84,6 +84,7 @@ def _answer(page: Page, summary: Summary, due_within: int) -> None:
     if summary.part is None:
         lead.append(reason_alone(exit_reason(summary)))
     page.line("\n".join(lead), page.book.styles.lead, _LEAD_WIDTH, LINE_HEIGHT + 2)
+    _of_the_run(page, summary, shown)
     part = summary.part
     shared = (
         _SHARED.format(f"{part.shared:,} {'report is' if part.shared == 1 else 'reports are'} shared")
@@ -95,6 +96,23 @@ def _answer(page: Page, summary: Summary, due_within: int) -> None:
     settings = (scope(summary), *summary.settings.names_in_words, unknown_age(summary))
     for text in filter(None, (shared, not_noted, *settings)):
         page.line(text, page.book.styles.wrapped, _LINE_WIDTH)
+    page.row += 1
+
+
+_OF_THE_RUN: Final = "The sentences above are of the reference date and the limits of the run. "
+_RECALCULATED: Final = "The figures by control and by kind of credential, below, are recalculated."
+_NOT_RECALCULATED: Final = "The sheet Findings is recalculated, but no figure below, because rows are left out."
+
+
+def _of_the_run(page: Page, summary: Summary, shown: Shown) -> None:
+    """Write a note below the answer: empty until a reader changes the reference date or a limit."""
+    sheet, style, row = page.sheet, page.book.styles.wrapped, page.row
+    note = _OF_THE_RUN + (_RECALCULATED if shown.cells("Findings", "status") else _NOT_RECALCULATED)
+    changed = live.is_changed(summary.settings.as_of, totals.limits_to_change(summary))
+    sheet.merge_range(row, 0, row, page.last, "", style)
+    sheet.write_formula(row, 0, f'=IF({changed},"{note}","")', style, "")
+    rule = {"type": "cell", "criteria": "!=", "value": '""', "format": page.book.styles.differs}
+    sheet.conditional_format(row, 0, row, page.last, rule)
     page.row += 1
 
 
@@ -184,9 +202,9 @@ def _due(summary: Summary, days: int) -> list[list[Value]]:
 
 
 def _facts(summary: Summary) -> list[tuple[str, Value]]:
-    counts, checklist = summary.facts, summary.checklist
-    dates, number = counts["as_of"], len(checklist.controls)
-    when = span(dates[0], dates[-1]) if dates else "none"
+    checklist, instants = summary.checklist, summary.reference_instants
+    number = len(checklist.controls)
+    when = span(spoken(instants[0]), spoken(instants[-1])) if instants else "none"
     source = "" if summary.settings.as_of else " (each report at its own capture time)"
     limit = f"{checklist.unused.limit_days:,} days or more" if checklist.unused else ""
     optional: dict[str, Any] = {
@@ -198,7 +216,7 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
     }
     return [
         ("Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
-        ("Reference date of the run (UTC)", with_days(when) + source),
+        ("Reference date of the run (UTC)", when + source),
         *((name, value) for name, value in optional.items() if value),
         *(
             (f"{name.capitalize()} (sheet {name.capitalize()})" if number == 0 else "", part)

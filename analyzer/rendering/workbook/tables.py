@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, RequirementStatus, Status
 from analyzer.evidence.coverage import Coverage
-from analyzer.evidence.people import needs_a_look_first
+from analyzer.evidence.people import first_people
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import (
@@ -28,6 +28,7 @@ from analyzer.rendering.workbook import live
 from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
 
 if TYPE_CHECKING:
+    from analyzer.controls.checklist import Checklist
     from analyzer.evidence.account_labels import AccountLabels
     from analyzer.evidence.summary import Summary
     from analyzer.evidence.tables import Tables
@@ -155,12 +156,38 @@ def population(book: Book, summary: Summary, tables: Tables, most: int, labels: 
     rows = first_rows(tables, "credentials", most, open_credentials_first(), where=judged, columns=_STORED)
     rows = live.with_basis(rows, checklist.unused, summary.settings.as_of).select([*CREDENTIALS_READ, live.LIVE])
     column = rows.column_names.index(live.LIVE)
-    rows = labels.beside(rows.add_column(column, "outcome_of_run", rows["outcome"]))
+    rows = rows.add_column(column, "outcome_of_run", rows["outcome"])
+    if checklist.policy:
+        after_outcome = rows.column_names.index("outcome") + 1
+        rows = rows.add_column(after_outcome, "waiver", _waivers_of(rows, tables, checklist))
+    rows = labels.beside(rows)
     look = Look(
         leading="user",
         formulas=live.CredentialsFormulas(tuple(rows.column_names), position, checklist.unused.limit_days or 0),
     )
     return cut.shown(book, name, Rows.of(rows), look, "this sheet has failures and checks not checked first")
+
+
+_IDENTIFYING: Final = ("source", "line", "credential")
+"""The columns that identify a credential, and its finding among those of a check."""
+
+
+def _waivers_of(credentials: pa.Table, tables: Tables, checklist: Checklist) -> pa.Array:
+    """Return the waiver that covers the finding of `unused-credentials` on each credential; null for none."""
+    needs = [*_IDENTIFYING, "control", "requirement", "waiver"]
+    keys, names = [pa.array([], TEXT)], [pa.array([], TEXT)]
+    for batch in tables.batches("findings", needs):
+        is_unused = positions_of(batch, checklist.positions) == checklist.unused_position
+        waived = batch.filter(pa.array(is_unused & batch["waiver"].is_valid().to_numpy()))
+        keys += _keys(waived).chunks
+        names += waived["waiver"].cast(TEXT).chunks
+    position = pc.index_in(_keys(credentials), pa.chunked_array(keys).combine_chunks())
+    return pa.chunked_array(names).combine_chunks().take(position.combine_chunks()).dictionary_encode()
+
+
+def _keys(rows: pa.Table) -> pa.ChunkedArray:
+    """Return a text for each row that identifies its credential; null for a row without a line."""
+    return pc.binary_join_element_wise(*(rows[name].cast(TEXT) for name in _IDENTIFYING), "\n")
 
 
 def _subjects(  # noqa: PLR0913 - the parameters of `population` and a name
@@ -192,7 +219,7 @@ def coverage(table: pa.Table) -> TableSheet:
 def people(book: Book, tables: Tables, name: str, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet of a list of people: the result for its rows and for the users, rows that need a look first."""
     cut = Cut(name, tables.rows(name), most)
-    rows = Rows.of(labels.beside(first_rows(tables, name, most, needs_a_look_first())))
+    rows = Rows.of(labels.beside(first_people(tables, name, most)))
     return cut.shown(book, name.capitalize(), rows, Look(), "this sheet has the rows that need a look first")
 
 
@@ -201,6 +228,8 @@ def waivers(summary: Summary) -> TableSheet:
     table = pa.Table.from_pandas(summary.waivers, schema=_WAIVERS, preserve_index=False)
     if summary.part is not None:  # other waivers are for accounts of other owners
         table = table.filter(pc.greater(pc.add(table["failing"], table["not_checked"]), 0))
+    # On other sheets, a line is that of a report.
+    table = table.rename_columns(["line_of_policy" if name == "line" else name for name in table.column_names])
     return TableSheet("Waivers", Rows.of(table), Look(wrapped=("scope", "reason")))
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, REQUIREMENT_STATUS_IN_WORDS, Outcome, RequirementStatus, Status
-from analyzer.evidence.answer import further_to_do, not_checked_in, to_do_first
+from analyzer.evidence.answer import columns_absent, further_to_do, not_checked_in, to_do_first
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
@@ -75,6 +75,17 @@ class Shown:
         """Return the sum of a column as a formula, or `value` if the sheet does not hold all rows."""
         cells = self.cells(sheet, column)
         return value if cells is None else Formula(f"SUM({cells})", value)
+
+    def waived(self, sheet: str, kind: Kind) -> Value:
+        """Return how many rows of a kind a waiver covers; a dash if the sheet leaves out rows."""
+        table_sheet = self.sheets[sheet]
+        if table_sheet.left_out:
+            return NOTHING
+        count = 0
+        for rows in table_sheet.rows.read():
+            is_waived = pc.and_(pc.equal(rows["kind"].cast(pa.string()), kind.value), rows["waiver"].is_valid())
+            count += pc.sum(is_waived).as_py() or 0
+        return self.count(count, sheet, kind=kind.value, waiver="<>")
 
     def not_recalculated(self, check: Check) -> Value:
         """Return how many findings of a check are not recalculated; a dash if the sheet does not hold all of them."""
@@ -163,15 +174,29 @@ def controls(page: Page, summary: Summary, shown: Shown) -> int:
     first = page.row + 2
     rows = [_control(position, summary, shown, columns) for position in range(len(checklist.checks))]
     page.table("By control", header, rows)
+    if absence := columns_absent(summary):
+        page.line(f"{absence}.", page.book.styles.wrapped, sum(page.widths) * 9 // 10)
+        page.row += 1
     return first
+
+
+def limits_to_change(summary: Summary) -> dict[str, int]:
+    """Return the limits that readers may change, by the names of their cells."""
+    pairs = enumerate(zip(summary.checklist.checks, summary.by_control, strict=True))
+    return {
+        live.limit_name(position): check.limit_days
+        for position, (check, counts) in pairs
+        if check.limit_days is not None and live.follows(check) and counts["judged"]
+    }
 
 
 def _control(position: int, summary: Summary, shown: Shown, columns: Sequence[str]) -> list[Value]:
     """Return the cells of a control: its names, its limit and its counts."""
     check, is_judged = summary.checklist.checks[position], summary.by_control[position]["judged"] > 0
     limit: Value = "" if check.limit_days is None else check.limit_days
-    if check.limit_days is not None and live.follows(check) and is_judged:
-        limit = Limit(check.limit_days, live.limit_name(position))
+    name_of_limit, changeable = live.limit_name(position), limits_to_change(summary)
+    if name_of_limit in changeable:
+        limit = Limit(changeable[name_of_limit], name_of_limit)
     title = f"{check.title}{' *' if summary.checklist.is_changed(check) else ''}"
     counts = [_count_of(position, name, summary, shown) if is_judged else NOTHING for name in columns]
     name = shown.link(position, check.control.id)
@@ -266,25 +291,32 @@ _JUDGED: Final = (Outcome.FAIL, Outcome.NOT_CHECKED, Outcome.PASS)
 
 
 def population(page: Page, summary: Summary, shown: Shown) -> None:
-    """Write how many credentials `unused-credentials` judged and did not judge."""
+    """Write how many credentials `unused-credentials` judged and did not judge, and how many of these are waived."""
     sheet = "Population judged"
+    waived = summary.by_control[summary.checklist.unused_position]["waived"]
     rows: list[list[Value]] = []
     for kind, words in _KINDS.items():
         counts = {outcome: summary.count(kind, outcome) for outcome in _JUDGED}
         cells = [shown.count(counts[outcome], sheet, kind=kind.value, outcome=outcome.value) for outcome in _JUDGED]
-        rows.append([words, shown.count(sum(counts.values()), sheet, kind=kind.value), *cells])
+        cells = [shown.count(sum(counts.values()), sheet, kind=kind.value), *cells]
+        rows.append([words, *cells, *([shown.waived(sheet, kind)] if waived else [])])
     top = page.row + 3
     sums = [sum(summary.count(kind, outcome) for kind in _KINDS) for outcome in _JUDGED]
+    sums = [sum(sums), *sums, *([waived] if waived else [])]
+    # Without all rows, it is not known how many of a kind are waived: there is a dash, which a sum would count as 0.
+    is_added = [value != NOTHING for value in rows[0][1:]]
+    columns = [f"{column}{top}:{column}{top + len(_KINDS) - 1}" for column in "BCDEF"[: len(sums)]]
     rows.append(
         [
             "all",
             *(
-                Formula(f"SUM({column}{top}:{column}{top + len(_KINDS) - 1})", value)
-                for column, value in zip("BCDE", (sum(sums), *sums), strict=True)
+                Formula(f"SUM({cells})", value) if added else value
+                for cells, value, added in zip(columns, sums, is_added, strict=True)
             ),
         ]
     )
-    page.table(f"unused-credentials, by kind of credential (sheet {sheet})", ["", "judged", *in_words(_JUDGED)], rows)
+    header = ["", "judged", *in_words([*_JUDGED, *(["waived"] if waived else [])])]
+    page.table(f"unused-credentials, by kind of credential (sheet {sheet})", header, rows)
     tally = counts_of(summary.tallies, Tally.CREDENTIALS)
     not_judged = {
         outcome: int(tally["count"][tally["status"] == outcome].sum())

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from analyzer.evidence.opening import Figure
+from analyzer.evidence.seal import seal
 from analyzer.rendering.pdf.content import Content, Part
 from analyzer.rendering.pdf.report import pdf_of
 from tests.cli.running import run
@@ -165,3 +166,76 @@ def test_no_text_stops_the_pdf_and_plain_texts_are_in_it_whole(title: str, cell:
     for content_text in (title, cell, *texts):
         if content_text.isascii() and content_text.isprintable():
             assert content_text.replace(" ", "") in text or len(content_text) > 200
+
+
+def test_each_input_has_its_capture_time_and_its_role(tmp_path: Path) -> None:
+    for day in ("2026-08-31", "2026-09-30", "2026-10-31", "2026-11-30"):
+        write(tmp_path / f"in/{day}/111122223333.csv", csv_of(root(), user("anna", **key())))
+    write(tmp_path / "in/status_reports_2026-10-01T10-00-00+00-00.csv", csv_of(root("123456789012")))
+    options = ("--as-of", "2026-10-31", "--format", "pdf", "-o", "out")
+    run("audit", "in", *options, cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf").partition("Inputs name and SHA-256")[2]
+    digests = {row["name"]: row["sha256"] for row in json.loads((tmp_path / "out/manifest.json").read_text())["inputs"]}
+    days = {
+        "2026-08-31": "not judged: older snapshot",
+        "2026-09-30": "older: read for the trend",
+        "2026-10-31": "judged",
+        "2026-11-30": "not judged: newer than the reference date",
+    }
+    for day, role in days.items():
+        name = f"in/{day}/111122223333.csv"
+        assert f"{name} {digests[name]} the end of {day}, UTC folder name {role}" in text
+    assert "2026-10-01T10:00:00Z file name judged" in text
+
+
+@pytest.mark.parametrize("count", [30, 31])
+def test_a_long_list_of_inputs_is_in_the_manifest(count: int, tmp_path: Path) -> None:
+    for number in range(count):
+        write(tmp_path / f"in/2026-10-31/{111122223333 + number}.csv", csv_of(root(str(111122223333 + number))))
+    run("audit", "in", "--format", "pdf", "-o", "out", cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf")
+    assert ("31 inputs were read, too many for this list. manifest.json has" in text) == (count == 31)
+    assert text.count(" folder name judged") == (30 if count == 30 else 0)
+
+
+def test_a_comparison_names_its_dates_and_lists_what_was_fixed(tmp_path: Path) -> None:
+    old, new = (key(rotated="2020-01-01T00:00:00Z", active=active) for active in ("true", "false"))
+    fixed = [f"fixed-{number:02}" for number in range(25)]
+    before = csv_of(root(mfa_active="false", password_enabled="true"), *(user(name, **old) for name in fixed))
+    after = csv_of(root(mfa_active="true"), *(user(name, **new) for name in fixed), user("fresh", **old))
+    write(tmp_path / "2026-09-30/111122223333.csv", before)
+    write(tmp_path / "2026-10-31/111122223333.csv", after)
+    write(
+        tmp_path / "credreport.toml",
+        '[waivers.w]\nuser = "fresh"\ncontrol = "access-key-rotation"\nreason = "r"\nowner = "o"\n'
+        "expires = 2027-01-31\n",
+    )
+    options = ("--control", "root-mfa,access-key-rotation", "--format", "pdf,html", "-o", "out")
+    run("compare", "2026-09-30", "2026-10-31", *options, cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf")
+    dates = "Older snapshot: captured 2026-09-30. Newer snapshot: captured 2026-10-31."
+    assert f"What changed between two snapshots {dates}" in text
+    assert dates in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    new_part, _, fixed_part = text.partition("Fixed failures")
+    assert "critical" not in new_part.partition("New failures")[2]
+    assert "access-key-rotation 111122223333 fresh access_key_1 new failure waived: created 2020-01-01" in new_part
+    worst = fixed_part.index("critical root-mfa 111122223333 <root_account> - MFA enabled")
+    assert worst < fixed_part.index("fixed-00")
+    row = "access-key-rotation 111122223333 fixed-00 access_key_1 deactivated or removed created 2020-01-01"
+    assert row in fixed_part
+    assert fixed_part.count("access-key-rotation") == 19
+    assert "6 further failures are in events.parquet and the workbook." in fixed_part
+
+
+def test_an_older_comparison_without_dates_is_shown_without_them(tmp_path: Path) -> None:
+    for day in ("2026-09-30", "2026-10-31"):
+        write(tmp_path / f"{day}.csv", csv_of(root(mfa_active="true"), user("anna")))
+    run("compare", "2026-09-30.csv", "2026-10-31.csv", "--format", "parquet", "-o", "out", cwd=tmp_path)
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    for name in ("captured", "digest"):
+        del manifest[name]
+    (tmp_path / "out/manifest.json").write_bytes(seal(manifest))
+    run("render", "out", "--format", "pdf", cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf")
+    assert "What changed between two snapshots 0 new failures; 0 fixed." in text
+    assert "New failures No new failures. Fixed failures No fixed failures." in text

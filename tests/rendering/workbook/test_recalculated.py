@@ -169,3 +169,23 @@ def test_formulas_name_no_sheet_that_is_left_out(tmp_path: Path) -> None:
     again = recalculated(path, tmp_path / "again")
     assert "Findings" not in again.sheetnames
     assert not [cell.value for sheet in again for row in sheet.iter_rows() for cell in row if cell.data_type == "e"]
+
+
+@pytest.mark.parametrize(("as_of", "options"), [(AS_OF, {}), (NOON, {}), (None, {}), (AS_OF, {"most_rows": 2})])
+def test_the_headline_of_another_date_or_limit_is_marked(
+    tmp_path: Path, as_of: datetime | None, options: dict[str, int]
+) -> None:
+    """The sentences above keep the figures of the run, so a note says so where the figures below do not."""
+    write(tmp_path / "in/2026-10-31.csv", csv_of(root(), *ODD))
+    path = workbook_of(
+        audit([str(tmp_path / "in")], Settings(CHECKLIST, as_of=as_of)), tmp_path / "workbook.xlsx", **options
+    )
+    note = "The sentences above are of the reference date and the limits of the run. The "
+    unused = f"limit_{CHECKLIST.unused_position + 1}"
+    of_run = {AS_OF: date(2026, 10, 31), NOON: datetime(2026, 10, 31, 12), None: None}[as_of]  # noqa: DTZ001
+    same: list[dict[str, Any]] = [{"reference_date": of_run, unused: None}, {"reference_date": "soon"}]
+    differing: list[dict[str, Any]] = [{"reference_date": date(2026, 12, 31)}, {unused: 30}]
+    assert load_workbook(path, data_only=True)["Summary"]["A3"].value in {None, ""}
+    for number, changes in enumerate([*same, *differing]):
+        text = recalculated(path, tmp_path / f"again-{number}", changes)["Summary"]["A3"].value or ""
+        assert text.startswith(note) if changes in differing else not text, (changes, text)

@@ -310,7 +310,7 @@ def test_the_answer_and_the_limit_are_on_the_first_sheet(audit_of: Callable[...,
     )
     assert "Exit code" not in cells[1]
     assert "45 days or more" in cells
-    assert "end of 2026-10-31, UTC" in cells
+    assert "the end of 2026-10-31, UTC" in cells
 
 
 POLICY = """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
+from analyzer.errors import in_words
 from analyzer.reading.layout import Kind
 from analyzer.rendering.pictures.audit.shared import (
     limit_days,
@@ -54,11 +55,10 @@ def draw(audit: Summary) -> Figure:
         no_key = "No IAM user in the judged reports has an active access key."
         raise nothing_to_show(audit, unknown_times if judged else no_key, unused_only=True)
 
-    title = f"{int(keys.number[keys.never].sum()):,} of {counted(judged, 'active access key')} never used"
-    notes = ["On the diagonal: keys idle since their creation, with all never-used keys."]
-    if judged > total:
-        notes.append(f"Not shown: {counted(judged - total, 'key')} of unknown age or last use.")
-    figure = start_figure(audit, title, notes, unused_only=True)
+    known = " of known age and last use" if judged > total else ""
+    title = f"{int(keys.number[keys.never].sum()):,} of {counted(total, 'active access key')}{known} never used"
+    notes = ["On the diagonal: keys idle since their creation, with all never-used keys shown."]
+    figure = start_figure(audit, title, [*notes, *_not_shown(audit, judged, total)], unused_only=True)
     axes = figure.subplots()
     figure.subplots_adjust(left=0.09, right=0.97, top=0.765, bottom=0.165)
     limit, in_words = limit_days(audit), limit_in_words(audit)
@@ -76,6 +76,15 @@ def draw(audit: Summary) -> Figure:
     axes.set_xlabel(f"age of the key in days (since access_key_n_last_rotated); {_SCALE}")
     axes.set_ylabel(f"idle time in days; {_SCALE}")
     return figure
+
+
+def _not_shown(audit: Summary, judged: int, total: int) -> list[str]:
+    """Return the note on active keys that are not among the `total` shown ones, and why; none if all are shown."""
+    doubtful = audit.in_doubt_of(Kind.ACCESS_KEY)
+    unknown = judged - total - doubtful
+    parts = [f"{unknown:,} whose age or last use is not known at the reference date"] if unknown else []
+    parts += [f"{doubtful:,} in reports whose order is not known"] if doubtful else []
+    return [f"Not shown, of {counted(judged, 'active access key')}: {in_words(parts)}."] if parts else []
 
 
 def _scale_days(axes: Axes, reach: float) -> None:

@@ -47,7 +47,7 @@ _UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
 _MANUAL: Final = Look("manual check", "m", MANUAL_AREA)
 _WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
 _PASS: Final = Look("all pass", "0", PASS_AREA)
-_NOTHING: Final = Look("nothing to judge", DASH, "white", bare=True, ink=MUTED)
+_NOTHING: Final = Look("nothing judged", DASH, "white", bare=True, ink=MUTED)
 _LOOKS: Final = (_FAIL, _FAIL_AND_UNSURE, _UNSURE, _MANUAL, _WAIVED, _PASS, _NOTHING)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from analyzer.controls.vocabulary import Status, counted
-from analyzer.evidence.answer import manual_checks
+from analyzer.evidence.answer import controls_without_column, manual_checks
 from analyzer.rendering.pictures.audit.control_rows import write_controls, write_counts
 from analyzer.rendering.pictures.audit.rows import bottom_of, letters_for
 from analyzer.rendering.pictures.audit.shared import nothing_to_show, start_figure, waived_by
@@ -54,7 +54,7 @@ def draw(audit: Summary) -> Figure:
     columns |= {"pass": counts[Status.PASS]}
     end = write_counts(figure, axes, columns | {"judged": judged}, judged, counts["waived"])
     figure.subplots_adjust(left=begin + 0.02, right=end - 0.02)
-    _draw_segments(axes, segments, judged)
+    _draw_segments(axes, segments, judged, _is_absent(audit))
     _draw_scale(axes)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
@@ -83,8 +83,8 @@ def _segments(audit: Summary, counts: dict[str, Counts]) -> list[_Segment]:
     return [*segments, _Segment("manual check", counts["manual"], OTHER), _Segment("pass", counts[Status.PASS], PASS)]
 
 
-def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts) -> None:
-    """Draw the segments side by side, each as a share of the judged checks."""
+def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts, is_absent: npt.NDArray[np.bool_]) -> None:
+    """Draw the segments side by side, each as a share of the judged checks; `is_absent` is that of `_is_absent`."""
     start = np.zeros(len(judged))
     for segment in segments:
         share = segment.counts / np.maximum(judged, 1)
@@ -104,8 +104,18 @@ def _draw_segments(axes: Axes, segments: Sequence[_Segment], judged: Counts) -> 
         )
         start += share
     for row in np.flatnonzero(judged == 0).tolist():
-        text = axes.text(0.012, row, "nothing to judge", color=MUTED, va="center", fontsize=letters_for(len(judged)))
+        words = _NO_COLUMN if is_absent[row] else "nothing to judge"
+        text = axes.text(0.012, row, words, color=MUTED, va="center", fontsize=letters_for(len(judged)))
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+
+
+_NO_COLUMN: Final = "not judged: the reports have no such column"
+
+
+def _is_absent(audit: Summary) -> npt.NDArray[np.bool_]:
+    """Return which checks judged nothing because no judged report has their column."""
+    absent = controls_without_column(audit)
+    return np.array([check.control.id in absent for check in audit.checklist.checks], bool)
 
 
 def _draw_scale(axes: Axes) -> None:
@@ -120,6 +130,7 @@ def _draw_scale(axes: Axes) -> None:
 def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
     """Return the title: how many controls fail somewhere, and the results of the others."""
     counted_checks = [position for position in range(len(audit.by_control)) if position not in audit.checklist.repeated]
+    is_absent = _is_absent(audit)[counted_checks]
     fail, waived, unsure, _, manual, _ = (segment.counts[counted_checks] > 0 for segment in segments)
     judged, any_waived = (
         np.array([audit.by_control[position][name] for position in counted_checks]) > 0 for name in ("judged", "waived")
@@ -135,7 +146,8 @@ def _title(audit: Summary, segments: Sequence[_Segment]) -> str:
         "not checked only where waived": without_failure & ~unsure & any_waived,
         "manual checks": without_failure & ~unsure & ~any_waived & manual,
         "pass": without_failure & judged & ~unsure & ~any_waived & ~manual,
-        "have nothing to judge": ~judged,
+        "have nothing to judge": ~judged & ~is_absent,
+        "not judged (no such column in the reports)": is_absent,
     }
     numbers = {words: int(group.sum()) for words, group in groups.items()}
     texts = [

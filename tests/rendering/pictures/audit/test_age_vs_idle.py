@@ -17,6 +17,7 @@ from tests.rendering.pictures.figures import (
     texts,
     title,
 )
+from tests.reports import key, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,3 +45,21 @@ def test_every_key_of_known_age_and_use_is_drawn(audit_of_size: Callable[[int], 
         for number in re.findall(r"^([\d,]+) (?:never )?used", "\n".join(texts(figure)), re.MULTILINE)
     ]
     assert sum(counts) == len(keys)
+
+
+def test_keys_without_idle_days_are_not_counted_as_keys_of_known_use(audit_of: Callable[..., Audit]) -> None:
+    """A key of unknown age may be never used too, so a share of all keys would be too low."""
+    never, used = key(rotated="2026-01-01T00:00:00Z"), key(rotated="2026-01-01T00:00:00Z", used="2026-10-01T00:00:00Z")
+    rows = [
+        user("a", **never),
+        user("b", **used),
+        user("c", **key(rotated="N/A")),
+        user("d", **never | {"access_key_1_last_used_date": ""}),
+    ]
+    result = audit_of(rows)
+    assert title(result, "age_vs_idle") == "1 of 2 active access keys of known age and last use never used"
+    shown = " ".join(" ".join(texts(age_vs_idle.draw(result))).split())
+    assert "Not shown, of 4 active access keys: 2 whose age or last use is not known at the reference date." in shown
+    both_known = audit_of(rows[:2])
+    assert title(both_known, "age_vs_idle") == "1 of 2 active access keys never used"
+    assert "Not shown" not in " ".join(texts(age_vs_idle.draw(both_known)))
