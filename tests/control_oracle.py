@@ -187,7 +187,7 @@ def holds_text(row: Row, column: str) -> bool:
 
 
 def names_more(row: Row) -> bool | None:
-    """Tell whether further credentials are named; a blank or N/A says that there are none, other sentinels nothing."""
+    """Return whether further credentials are named; a blank or N/A means none, other sentinels mean unknown."""
     text = row[ADDITIONAL].lower()
     return None if text in {"no_information", "not_supported"} else text not in {"", "n/a"}
 
@@ -234,7 +234,7 @@ def key_creation(row: Row, key: str, as_of: datetime) -> tuple[datetime | None, 
     used = time(row, f"{key}_last_used_date")
     latest = as_of
     if used is not None and used <= as_of + GRANULARITY:
-        # What is used exists. Its last use is cut to the minute and so may stand up to 60 s before its creation.
+        # A used key exists. Its last use is cut to the minute, and so may be up to 60 s before its creation.
         latest = min(as_of, used + GRANULARITY)
     return time(row, "user_creation_time"), latest
 
@@ -254,7 +254,7 @@ def user_creation(row: Row) -> datetime | None:
 
 
 def user_status(row: Row, as_of: datetime, fails: bool | None) -> str:
-    """Return the status of a user (or root) of whom a rule has said whether it fails."""
+    """Return the status of a user (or root), given whether a rule fails."""
     return "not_applicable" if user_is_later(row, as_of) else status_of(fails)
 
 
@@ -265,7 +265,7 @@ def slot_status(row: Row, slot: str, as_of: datetime, fails: bool | None) -> str
         created is not None and created > as_of for created in (time(row, f"{slot}_last_rotated"), user_creation(row))
     ):
         return "not_applicable"
-    # An unreadable flag is reported as such, whatever the rule may know.
+    # An unreadable flag is reported as such, also where the rule could decide.
     return "not_checked" if flag(row, f"{slot}_active") is None else status_of(fails)
 
 
@@ -434,7 +434,7 @@ def user_statuses(row: Row, as_of: datetime) -> list[tuple[str, str, str]]:
 def active_then(row: Row, key: str, as_of: datetime) -> bool | None:
     """Tell whether a slot held an active key at the reference instant."""
     created = time(row, f"{key}_last_rotated")
-    # What the slot held before a key made later is not known, whatever became of that key.
+    # What the slot held before a later key is not known, also if that key is gone.
     return None if created is not None and created > as_of else flag(row, f"{key}_active")
 
 
@@ -444,7 +444,7 @@ def active_then(row: Row, key: str, as_of: datetime) -> bool | None:
 def root_statuses(row: Row, as_of: datetime, limits: Parameters) -> list[tuple[str, str, str]]:
     """Return control, credential and status for what is asked of root."""
     unprotected = root_without_mfa(row, "pass")
-    # Root of GovCloud cannot sign in to the console; an old report says as little of its password as of any other's.
+    # Root of GovCloud cannot sign in to the console; an old report does not show its password, as of any root.
     no_console = row.get("arn", "").startswith("arn:aws-us-gov:") and flag(row, "password_enabled") is None
     rules = {
         "no-root-access-key": root_has_key(row, as_of, limits["no-root-access-key"]),
@@ -465,16 +465,16 @@ def root_statuses(row: Row, as_of: datetime, limits: Parameters) -> list[tuple[s
 
 def root_has_key(row: Row, as_of: datetime, limits: Limits) -> bool | None:
     """Tell whether root has an active key, or any key if the inactive ones count."""
-    has: list[bool | None] = []
+    has_key: list[bool | None] = []
     for key in KEYS:
-        has.append(active_then(row, key, as_of))
+        has_key.append(active_then(row, key, as_of))
         if limits["inactive_keys_count"]:
-            has.append(key_there(row, key, as_of))
-    return kleene_or(*has)
+            has_key.append(key_there(row, key, as_of))
+    return kleene_or(*has_key)
 
 
 def root_has_anything(row: Row, as_of: datetime) -> bool | None:
-    """Tell whether root has a password, a key in whatever state, an active certificate or an MFA device."""
+    """Return whether root has a password, a key in any state, an active certificate or an MFA device."""
     return kleene_or(
         root_has_password(row),
         root_has_key(row, as_of, {"inactive_keys_count": 1}),

@@ -177,7 +177,7 @@ def report(account: Account, now: datetime, *, last_use_columns: bool = True) ->
     )
 
 
-# 2026-09-17, -16 and -15 lie 44, 45 and 46 days before 2026-10-31.
+# 2026-09-17, -16 and -15 are 44, 45 and 46 days before 2026-10-31.
 PRODUCTION = Account(
     "111122223333",
     "2016-02-11",

@@ -33,7 +33,7 @@ SLOTS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rules say of one credential."""
+    """The result of the rules for one credential."""
 
     user: str
     credential: str
@@ -46,7 +46,7 @@ class Verdict:
 
 
 def read_time(cell: str | None) -> datetime | None:
-    """Return the UTC instant a cell names beyond doubt, else None (a column that does not exist has the cell None)."""
+    """Return the UTC instant that a cell clearly names, otherwise None (a missing column has the cell None)."""
     match = TIMESTAMP.fullmatch(cell.strip()) if cell is not None else None
     if match is None:
         return None
@@ -132,7 +132,7 @@ def judge_slot(
 def evidence(
     row: dict[str, str], credential: str, used_column: str, created_column: str, as_of: datetime
 ) -> tuple[str, datetime, str]:
-    """Return since when a credential may lie idle: the column of the earliest instant, the latest instant, and why."""
+    """Return since when a credential may be idle: the column of the earliest instant, the latest instant, and why."""
     used_cell = row.get(used_column)
     used, created = read_time(used_cell), read_time(row.get(created_column))
     if used is not None and used <= as_of + GRANULARITY:

@@ -1,4 +1,4 @@
-"""Who fits whom, and what becomes of credentials of people who left, by another hand: one user at a time, slowly.
+"""A second, slow implementation: which rows fit which users, and the results for credentials of people who left.
 
 Written from the specification, with nothing but the standard library; it shares no code with `analyzer`.
 """
@@ -46,14 +46,14 @@ def cut(text: str) -> str:
 
 
 def fits(user: User, rows: list[Row]) -> list[Row]:
-    """Return the rows that fit a user: by a whole text, else by what stands before the @."""
+    """Return the rows that fit a user: by a whole text, otherwise by the part before the @."""
     name = user.name.casefold()
     whole = [row for row in rows if name in texts(row)]
     return whole or [row for row in rows if cut(name) and cut(name) in map(cut, texts(row))]
 
 
 def distinct(rows: list[Row]) -> list[Row]:
-    """Return rows, those that say the same once."""
+    """Return rows, without repeated ones."""
     keys, different = set(), []
     for row in rows:
         key = (row.user.casefold(), row.email.casefold(), row.last_day)
@@ -99,7 +99,7 @@ def left_at(row: Row) -> datetime:
 
 
 def used_after(credential: Credential, row: Row, captured: datetime) -> bool | None:
-    """Return whether a credential was used after the last day; None: the report does not tell."""
+    """Return whether a credential was used after the last day; None: the report does not show it."""
     if isinstance(credential.used, datetime) and credential.used > left_at(row):
         return True
     if credential.used == "unknown" or captured <= left_at(row):
@@ -124,5 +124,5 @@ def verdict(
         return "pass", f"its user leaves on {row.last_day}"
     words = {None: "not known whether it was used after that", False: "not used after that"}
     used = used_after(credential, row, captured)
-    how = f"used after that, last on {credential.used:%Y-%m-%d}" if used else words[used]
-    return "fail", f"its user left on {row.last_day}; {how}"
+    use = f"used after that, last on {credential.used:%Y-%m-%d}" if used else words[used]
+    return "fail", f"its user left on {row.last_day}; {use}"

@@ -1,4 +1,4 @@
-"""The one place through which tests run an audit: in one go, in batches, or on an engine.
+"""The module through which tests run an audit: in one go, in batches, or on an engine.
 
 Whatever the modules behind it are called, tests ask for an audit here, and annotate with the types named here.
 """
@@ -54,7 +54,7 @@ _ALL_AT_ONCE: Final = 1 << 40
 
 @dataclass(frozen=True)
 class Audit(Summary):
-    """What an audit left: its summary, and its tables as frames."""
+    """The result of an audit: its summary, and its tables as frames."""
 
     findings: pd.DataFrame
     credentials: pd.DataFrame
@@ -144,7 +144,7 @@ def audit(paths: Sequence[str], settings: Settings, *, progress: Progress = SILE
 
 
 def opened(folder: Path | str) -> Audit:
-    """Return the audit whose evidence set stands in a folder."""
+    """Return the audit whose evidence set is in a folder."""
     return _read(folder).audit
 
 

@@ -246,7 +246,7 @@ TIME_OR_NOT = st.sampled_from(["", "", "", "", " ", None, None, None, None])
 
 @st.composite
 def wild_times(draw: st.DrawFn, as_of: datetime, limit: int) -> str:
-    """Draw what may stand in a cell for a time: a time (perhaps padded), a sentinel, nothing, garbage."""
+    """Draw the text of a cell for a time: a time (perhaps padded), a sentinel, nothing, garbage."""
     padding = draw(TIME_OR_NOT)
     return draw(NO_TIMES) if padding is None else padding + draw(stamps(as_of, limit))[1] + padding
 

@@ -1,4 +1,4 @@
-"""The Python API is a face on the road of the commands: the same parameters, the same bytes, the same errors."""
+"""The Python API runs what the commands run: the same parameters, the same bytes, the same errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SAMPLES: Final = ROOT / "sample_reports"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder of its own, in which the sample reports are, and temporary folders below `tmp`."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
@@ -55,13 +55,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- what importing does ----------------------------------------------------------------------------------------------
 
 
-def in_a_process(code: str) -> str:
+def output_of_process(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
     return done.stdout
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    names = set(in_a_process("import sys, analyzer\nprint(*sys.modules)").split())
+    names = set(output_of_process("import sys, analyzer\nprint(*sys.modules)").split())
     heavy = {"pandas", "numpy", "pyarrow", "matplotlib", "xlsxwriter", "jinja2", "yaml", "typer", "rich", "icalendar"}
     assert "analyzer.pipeline.api" in names
     assert not names & heavy
@@ -76,10 +76,10 @@ def test_importing_loads_nothing_heavy() -> None:
     ],
 )
 def test_history_stays_the_function_whatever_is_loaded(code: str) -> None:
-    assert in_a_process(f"{code}\nprint(analyzer.history.__module__)") == "analyzer.pipeline.api\n"
+    assert output_of_process(f"{code}\nprint(analyzer.history.__module__)") == "analyzer.pipeline.api\n"
 
 
-def test_what_is_public_is_there_and_described() -> None:
+def test_every_public_name_exists_and_is_described() -> None:
     assert analyzer.__all__ == sorted(analyzer.__all__, key=lambda name: (name.islower(), name))
     assert all(inspect.getdoc(getattr(analyzer, name)) for name in analyzer.__all__)
     for module in (analyzer, pipeline):
@@ -95,8 +95,8 @@ def test_the_first_screen_of_help_names_each_function_and_has_an_example() -> No
     assert any(">>> evidence = analyzer.audit(" in line for line in lines)
 
 
-@pytest.mark.parametrize("module", [analyzer, api, opened], ids=lambda one: str(one.__name__))
-@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("module", [analyzer, api, opened], ids=lambda value: str(value.__name__))
+@pytest.mark.usefixtures("working_folder")
 def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
     failed, tried = doctest.testmod(module)
     assert tried > 2
@@ -105,32 +105,45 @@ def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
 
 # --- parameters are options -------------------------------------------------------------------------------------------
 
-WRITTEN: Final = {"output", "format", "tables", "workbook_rows", "carry_over", "by", "due_within", "sign", "record_run"}
+WRITE_OPTIONS: Final = {
+    "output",
+    "format",
+    "tables",
+    "workbook_rows",
+    "carry_over",
+    "by",
+    "due_within",
+    "sign",
+    "record_run",
+}
 """Options that say what is written: `write` has them, but for --tables."""
-SHOWN: Final = {"fail_on", "strict", "exit_zero", "quiet", "json", "json_all", "verbose", "help"}
+PRINT_OPTIONS: Final = {"fail_on", "strict", "exit_zero", "quiet", "json", "json_all", "verbose", "help"}
 """Options of what is printed, and of the exit code."""
-OF_CLUSTERS: Final = {"engine", "scheduler"}
+CLUSTER_OPTIONS: Final = {"engine", "scheduler"}
 RENAMED: Final = {"from": "from_"}
 """`from` is a word of Python's own."""
 
 
 def options_of(command: str) -> dict[str, Any]:
     """Return the defaults of a command's options, by their names."""
-    found = get_command(app).commands[command].params  # type: ignore[attr-defined]
-    names = {max(one.opts, key=len).lstrip("-").replace("-", "_"): one for one in found if one.opts[0].startswith("-")}
-    return {RENAMED.get(name, name): one.default for name, one in names.items()}
+    parameters = get_command(app).commands[command].params  # type: ignore[attr-defined]
+    options = [parameter for parameter in parameters if parameter.opts[0].startswith("-")]
+    names = {max(option.opts, key=len).lstrip("-").replace("-", "_"): option for option in options}
+    return {RENAMED.get(name, name): option.default for name, option in names.items()}
 
 
-@pytest.mark.parametrize("function", [analyzer.audit, analyzer.compare, analyzer.history], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "function", [analyzer.audit, analyzer.compare, analyzer.history], ids=lambda function: function.__name__
+)
 def test_parameters_are_the_options_of_the_command(function: Callable[..., Evidence]) -> None:
     options = options_of(function.__name__)
     parameters = {
-        name: one.default
-        for name, one in inspect.signature(function).parameters.items()
-        if one.kind is inspect.Parameter.KEYWORD_ONLY
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    assert parameters.keys() == options.keys() - WRITTEN - SHOWN - OF_CLUSTERS
-    assert {name: one or None for name, one in parameters.items()} == {
+    assert parameters.keys() == options.keys() - WRITE_OPTIONS - PRINT_OPTIONS - CLUSTER_OPTIONS
+    assert {name: default or None for name, default in parameters.items()} == {
         name: options[name] or None for name in parameters
     }
 
@@ -140,8 +153,8 @@ def test_every_parameter_is_described() -> None:
     names = {
         name
         for function in functions
-        for name, one in inspect.signature(function).parameters.items()
-        if one.kind is inspect.Parameter.KEYWORD_ONLY
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
     listed = re.findall(r"(?m)^    ((?:\w+, )*\w+)  +\S", inspect.getdoc(analyzer) or "")
     assert sorted(names) == sorted(name for line in listed for name in line.split(", "))
@@ -152,9 +165,10 @@ def test_parameters_of_write_are_the_options_of_the_command(kind: type[AnyEviden
     command = {"comparison": "compare"}.get(kind.kind, kind.kind)
     options = options_of(command)
     parameters = dict(inspect.signature(kind.write).parameters)
-    assert {"formats" if name == "format" else name for name in options.keys() & WRITTEN} - {"output", "tables"} == (
-        parameters.keys() - {"self", "folder"}
-    )
+    assert {"formats" if name == "format" else name for name in options.keys() & WRITE_OPTIONS} - {
+        "output",
+        "tables",
+    } == (parameters.keys() - {"self", "folder"})
     assert parameters["workbook_rows"].default == options["workbook_rows"]
 
 
@@ -180,25 +194,25 @@ def require_same(
     evidence: Evidence,
     arguments: list[str],
     formats: str | None,
-    **how: Any,  # noqa: ANN401 - what `write` takes
+    **write_options: Any,  # noqa: ANN401 - what `write` takes
 ) -> None:
-    """Compare what is written with what the command leaves, and the counts with those that it prints."""
+    """Compare the written files with those of the command, and the counts with those that it prints."""
     chosen = [] if formats is None else ["--format", formats]
     done = run(*arguments, *chosen, "-o", "by_command", "--json")
     assert done.returncode in {0, 1, 3}, done.stderr
-    left = evidence.write("by_api", formats=formats and formats.split(","), **how)
+    written = evidence.write("by_api", formats=formats and formats.split(","), **write_options)
     by_command = files_in(Path("by_command"))
-    assert by_command.keys() == set(left.files)
+    assert by_command.keys() == set(written.files)
     assert files_in(Path("by_api")) == by_command
     printed = json.loads(done.stdout)
-    assert printed["files"] == left.files
+    assert printed["files"] == written.files
     facts = evidence.summary.facts
     assert {name: printed[name] for name in facts} == facts
     assert evidence.summary.exit_code == printed["exit_code"]
 
 
-@pytest.mark.usefixtures("here")
-def test_an_audit_is_that_of_the_command_with_all_default_formats() -> None:
+@pytest.mark.usefixtures("working_folder")
+def test_an_audit_in_the_default_formats_equals_that_of_the_command() -> None:
     with analyzer.audit("sample_reports") as evidence:
         require_same(evidence, ["audit", "sample_reports"], None)
 
@@ -220,27 +234,31 @@ def test_an_audit_is_that_of_the_command_with_all_default_formats() -> None:
             ["--all-controls", "--max-idle-days", "90", "--account-id", "444455556666", "--captured-at", "2026-10-31"],
         ),
     ],
-    ids=lambda one: " ".join(one) if isinstance(one, dict) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
-def test_an_audit_is_that_of_the_command(here: Path, options: dict[str, Any], arguments: list[str]) -> None:
-    (here / "policy.toml").write_text(POLICY)
-    (here / "leavers.csv").write_text(LEAVERS)
+def test_an_audit_equals_that_of_the_command(
+    working_folder: Path, options: dict[str, Any], arguments: list[str]
+) -> None:
+    (working_folder / "policy.toml").write_text(POLICY)
+    (working_folder / "leavers.csv").write_text(LEAVERS)
     evidence = analyzer.audit(["sample_reports"], **options)
     formats = "parquet,html,excel" + ("" if "every_snapshot" in options else ",ics")
     require_same(evidence, ["audit", "sample_reports", *arguments], formats)
 
 
-@pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda one: str(one.__name__))
-def test_an_audit_with_accounts_and_owners_is_that_of_the_command(here: Path, make: Callable[[Path], None]) -> None:
-    make(here / "made")
+@pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda value: str(value.__name__))
+def test_an_audit_with_accounts_and_owners_equals_that_of_the_command(
+    working_folder: Path, make: Callable[[Path], None]
+) -> None:
+    make(working_folder / "made")
     paths = [str(path) for path in sorted(Path("made").iterdir()) if path.is_dir()]
     evidence = analyzer.audit(paths, accounts="made/accounts.csv", max_report_age=20)
-    asked = ["--accounts", "made/accounts.csv", "--max-report-age", "20", "--by", "owner", "--workbook-rows", "50"]
-    require_same(evidence, ["audit", *paths, *asked], "parquet,excel,remediation", by="owner", workbook_rows=50)
+    options = ["--accounts", "made/accounts.csv", "--max-report-age", "20", "--by", "owner", "--workbook-rows", "50"]
+    require_same(evidence, ["audit", *paths, *options], "parquet,excel,remediation", by="owner", workbook_rows=50)
 
 
-def test_a_comparison_is_that_of_the_command(here: Path) -> None:
-    old, new = "sample_reports/2026-09-30", here / "sample_reports/2026-10-31"
+def test_a_comparison_equals_that_of_the_command(working_folder: Path) -> None:
+    old, new = "sample_reports/2026-09-30", working_folder / "sample_reports/2026-10-31"
     evidence = analyzer.compare(old, "sample_reports/2026-10-31")
     require_same(evidence, ["compare", old, "sample_reports/2026-10-31"], None)
     for name, reports in (("old", old), ("new", new)):
@@ -249,14 +267,14 @@ def test_a_comparison_is_that_of_the_command(here: Path) -> None:
     require_same(analyzer.compare("old", "new"), ["compare", "old", "new"], "parquet,excel")
 
 
-@pytest.mark.usefixtures("here")
-def test_a_history_is_that_of_the_command() -> None:
+@pytest.mark.usefixtures("working_folder")
+def test_a_history_equals_that_of_the_command() -> None:
     evidence = analyzer.history("sample_reports", sla_days=30, benchmark="cis-5.0")
     require_same(evidence, ["history", "sample_reports", "--sla-days", "30", "--benchmark", "cis-5.0"], None)
 
 
 @pytest.mark.parametrize("run_of", [analyzer.audit, analyzer.history], ids=["audit", "history"])
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_the_least_severity_of_an_exit_code_may_be_a_text(
     run_of: Callable[..., analyzer.AuditEvidence | analyzer.HistoryEvidence],
 ) -> None:
@@ -269,7 +287,7 @@ def test_the_least_severity_of_an_exit_code_may_be_a_text(
         summary.exit_code_of(fail_on="grave")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_results_are_shown_in_a_line() -> None:
     """A notebook printed all tables of a summary: 29,000 characters."""
     results = (
@@ -288,42 +306,42 @@ def test_results_are_shown_in_a_line() -> None:
         assert len(shown) < 250
 
 
-@pytest.mark.usefixtures("here")
-def test_what_is_read_from_a_store_is_that_of_the_command() -> None:
+@pytest.mark.usefixtures("working_folder")
+def test_evidence_from_a_store_equals_that_of_the_command() -> None:
     run("ingest", "sample_reports", "--store", "kept")
     dates: list[date | str] = [date(2026, 9, 30), "2026-10-31"]
     evidence = analyzer.history(store="kept", as_of_series=dates)
     require_same(evidence, ["history", "--store", "kept", "--as-of-series", "2026-09-30,2026-10-31"], "parquet,html")
     shutil.rmtree("by_command")
     compared = analyzer.compare(store=Path("kept"), from_=date(2026, 9, 30), to="2026-10-31")
-    asked = ["--store", "kept", "--from", "2026-09-30", "--to", "2026-10-31"]
-    require_same(compared, ["compare", *asked], "parquet,html")
+    arguments = ["--store", "kept", "--from", "2026-09-30", "--to", "2026-10-31"]
+    require_same(compared, ["compare", *arguments], "parquet,html")
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_marks_of_reviewers_are_carried_over() -> None:
     with analyzer.audit("sample_reports") as evidence:
         evidence.write("first", formats="excel")
-        left = evidence.write("second", formats="excel", carry_over=["first/workbook.xlsx"])
+        second = evidence.write("second", formats="excel", carry_over=["first/workbook.xlsx"])
         again = evidence.write("second", formats="excel", carry_over=["second/workbook.xlsx"])
-    assert left.carried is not None
-    assert again.files == left.files
+    assert second.carried is not None
+    assert again.files == second.files
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_tables_are_those_that_are_written() -> None:
     evidence = analyzer.audit("sample_reports", benchmark="cis-7.0")
     evidence.write("out", formats="parquet")
-    named = ("findings", "credentials", "users", "issues", "requirements")
-    assert set(named) <= set(evidence.tables)
+    properties = ("findings", "credentials", "users", "issues", "requirements")
+    assert set(properties) <= set(evidence.tables)
     for name in evidence.tables:
         frame = evidence.table(name)
         stored = pd.read_parquet(f"out/{name}.parquet", dtype_backend="pyarrow")
         pd.testing.assert_frame_equal(frame.astype(stored.dtypes), stored)
-        if name in named:
+        if name in properties:
             pd.testing.assert_frame_equal(getattr(evidence, name), frame)
     opened_again = analyzer.open_evidence(Path("out"))
     assert isinstance(opened_again, analyzer.AuditEvidence)
@@ -331,20 +349,21 @@ def test_tables_are_those_that_are_written() -> None:
     assert opened_again.summary.facts == evidence.summary.facts
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_comparisons_and_histories_have_their_tables() -> None:
     compared = analyzer.compare("sample_reports/2026-09-30", "sample_reports/2026-10-31")
     followed = analyzer.history("sample_reports")
-    found = (compared.events, compared.issues, followed.measures, followed.lifetimes, followed.trend, followed.coverage)
-    assert all(len(frame.columns) > 5 for frame in found)
+    frames = [compared.events, compared.issues, followed.measures, followed.lifetimes]
+    frames += [followed.trend, followed.coverage]
+    assert all(len(frame.columns) > 5 for frame in frames)
     assert set(compared.tables) == {"events", "issues"}
     assert set(followed.tables) == {"measures", "lifetimes", "trend", "coverage", "issues"}
-    for one in (compared, followed):
-        one.write("out", formats="parquet")
-        assert type(analyzer.open_evidence("out")) is type(one)
+    for evidence in (compared, followed):
+        evidence.write("out", formats="parquet")
+        assert type(analyzer.open_evidence("out")) is type(evidence)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_changes_to_a_frame_change_no_evidence() -> None:
     evidence = analyzer.audit("sample_reports")
     before, frame = evidence.findings, evidence.findings
@@ -363,16 +382,16 @@ def test_changes_to_a_frame_change_no_evidence() -> None:
         pd.Timestamp("2026-10-31T12:00:00Z"),
     ],
 )
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_instants_may_be_texts_or_datetimes(as_of: str | datetime) -> None:
-    found = analyzer.audit("sample_reports/2026-10-31", as_of=as_of).summary
-    assert found.settings.as_of == datetime(2026, 10, 31, 12, tzinfo=UTC)
+    summary = analyzer.audit("sample_reports/2026-10-31", as_of=as_of).summary
+    assert summary.settings.as_of == datetime(2026, 10, 31, 12, tzinfo=UTC)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_a_date_is_the_end_of_its_day() -> None:
-    found = analyzer.audit("sample_reports/2026-10-31", as_of=date(2026, 10, 31)).summary
-    assert found.settings.as_of == datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    summary = analyzer.audit("sample_reports/2026-10-31", as_of=date(2026, 10, 31)).summary
+    assert summary.settings.as_of == datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
 # --- the temporary folder ---------------------------------------------------------------------------------------------
@@ -382,12 +401,12 @@ def left_over(folder: Path) -> list[str]:
     return [path.name for path in (folder / "tmp").iterdir()]
 
 
-def test_the_temporary_folder_goes_with_the_evidence(here: Path) -> None:
+def test_the_temporary_folder_goes_with_the_evidence(working_folder: Path) -> None:
     with analyzer.audit("sample_reports") as evidence:
         findings, summary = evidence.findings, evidence.summary
         assert Path(evidence.folder, "findings.parquet").is_file()
-        assert len(left_over(here)) == 1
-    assert left_over(here) == []
+        assert len(left_over(working_folder)) == 1
+    assert left_over(working_folder) == []
     for use in (partial(getattr, evidence, "users"), partial(evidence.write, "out")):
         with pytest.raises(UsageError, match="was closed"):
             use()
@@ -398,31 +417,31 @@ def test_the_temporary_folder_goes_with_the_evidence(here: Path) -> None:
     assert evidence.summary.facts == summary.facts
 
 
-def test_the_temporary_folder_goes_when_nothing_refers_to_the_evidence(here: Path) -> None:
+def test_the_temporary_folder_goes_when_nothing_refers_to_the_evidence(working_folder: Path) -> None:
     evidence = analyzer.audit("sample_reports")
-    assert len(left_over(here)) == 1
+    assert len(left_over(working_folder)) == 1
     del evidence
     gc.collect()
-    assert left_over(here) == []
+    assert left_over(working_folder) == []
 
 
-def test_nothing_stays_of_a_run_that_fails(here: Path) -> None:
-    (here / "empty").mkdir()
+def test_a_failed_run_leaves_no_folder(working_folder: Path) -> None:
+    (working_folder / "empty").mkdir()
     with pytest.raises(InputError):
         analyzer.audit("empty")
-    assert left_over(here) == []
+    assert left_over(working_folder) == []
 
 
-def test_the_temporary_folder_goes_with_the_program(here: Path) -> None:
+def test_the_temporary_folder_goes_with_the_program(working_folder: Path) -> None:
     code = (
-        f"import tempfile; tempfile.tempdir = {str(here / 'tmp')!r}\n"
+        f"import tempfile; tempfile.tempdir = {str(working_folder / 'tmp')!r}\n"
         "import analyzer, os; kept = analyzer.audit('sample_reports'); print(len(os.listdir(tempfile.tempdir)))"
     )
-    assert in_a_process(code) == "1\n"
-    assert left_over(here) == []
+    assert output_of_process(code) == "1\n"
+    assert left_over(working_folder) == []
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_evidence_that_was_opened_stays() -> None:
     analyzer.audit("sample_reports").write("out", formats="parquet")
     before = files_in(Path("out"))
@@ -464,56 +483,56 @@ def refused() -> Iterator[tuple[str, Callable[[], object], type[AnalyzerError], 
     yield "no set", lambda: analyzer.open_evidence("sample_reports"), InputError, "no evidence set"
 
 
-@pytest.mark.parametrize(("call", "error", "says"), [pytest.param(*rest, id=name) for name, *rest in refused()])
-def test_errors_are_ours_and_leave_nothing(
-    here: Path, call: Callable[[], object], error: type[AnalyzerError], says: str
+@pytest.mark.parametrize(("call", "error", "message"), [pytest.param(*case, id=name) for name, *case in refused()])
+def test_errors_are_those_of_the_program_and_leave_no_folder(
+    working_folder: Path, call: Callable[[], object], error: type[AnalyzerError], message: str
 ) -> None:
     with pytest.raises(error) as caught:
         call()
-    assert says in caught.value.message
+    assert message in caught.value.message
     assert caught.value.hint
     shown = "".join(traceback.format_exception(caught.value))
     assert f"{caught.value.message}\nhint: {caught.value.hint}" in shown
-    assert left_over(here) == []
+    assert left_over(working_folder) == []
 
 
-@pytest.mark.usefixtures("here")
-def test_a_table_that_is_not_there_is_no_empty_table() -> None:
+@pytest.mark.usefixtures("working_folder")
+def test_a_missing_table_is_an_error() -> None:
     evidence = analyzer.audit("sample_reports")
     with pytest.raises(InputError, match="no table 'requirements': it is written only with a framework"):
         _ = evidence.requirements
     run("audit", "sample_reports", "--tables", "issues", "--format", "parquet", "-o", "out")
-    found = analyzer.open_evidence("out")
-    assert isinstance(found, analyzer.AuditEvidence)
+    without_findings = analyzer.open_evidence("out")
+    assert isinstance(without_findings, analyzer.AuditEvidence)
     with pytest.raises(
         InputError, match="no table 'findings': it was left out when the evidence was written"
     ) as caught:
-        _ = found.findings
+        _ = without_findings.findings
     assert "choose from issues, tallies" in caught.value.hint
     for name in ("requirements", "coverage", "leavers", "people", "no such table"):
         with pytest.raises(InputError) as refused_table:
-            found.table(name)
+            without_findings.table(name)
         assert "--" not in refused_table.value.message  # a program in Python has parameters
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_evidence_that_was_changed_is_refused() -> None:
     analyzer.audit("sample_reports").write("out", formats="parquet")
     for name in ("findings", "tallies"):
         with Path(f"out/{name}.parquet").open("ab") as file:
             file.write(b" ")
-    found = analyzer.open_evidence("out")
-    assert isinstance(found, analyzer.AuditEvidence)
-    for use in (lambda: found.findings, lambda: found.summary, lambda: found.write("copy")):
+    evidence = analyzer.open_evidence("out")
+    assert isinstance(evidence, analyzer.AuditEvidence)
+    for use in (lambda: evidence.findings, lambda: evidence.summary, lambda: evidence.write("copy")):
         with pytest.raises(InputError, match="changed since it was written"):
             use()
-    assert len(found.users)
+    assert len(evidence.users)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_write_refuses_what_the_command_refuses() -> None:
     with analyzer.audit("sample_reports", pseudonyms="key") as hidden:
-        for options, says in (
+        for options, message in (
             ({"formats": "pdfs"}, "--format: no such choice"),
             ({"formats": []}, "--format: nothing chosen"),
             ({"formats": "remediation"}, "cannot be used with pseudonyms"),
@@ -521,7 +540,7 @@ def test_write_refuses_what_the_command_refuses() -> None:
             ({"due_within": 0}, "--due-within: not a whole number"),
             ({"by": "owner", "formats": "html"}, "--by needs the format excel"),
         ):
-            with pytest.raises(UsageError, match=says):
+            with pytest.raises(UsageError, match=message):
                 hidden.write("out", **options)
         with pytest.raises(UsageError, match="not possible with a URL: s3://evidence"):
             hidden.write("s3://evidence")
@@ -531,7 +550,7 @@ def test_write_refuses_what_the_command_refuses() -> None:
         assert "billing-export" not in set(hidden.users["user"])
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_a_sample_has_no_tables() -> None:
     analyzer.audit("sample_reports").write("out", formats="parquet")
     run("sample", "out", "-o", "drawn")

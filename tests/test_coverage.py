@@ -20,7 +20,7 @@ from analyzer.rendering.pictures.canvas import own_style
 from analyzer.rendering.pictures.render import AUDIT
 from analyzer.survey.organization import ListedAccount, Organization
 from tests.cli.running import run
-from tests.rendering.pictures.figures import shown
+from tests.rendering.pictures.figures import shown_pictures
 from tests.reports import csv_of, root, user, write
 from tests.strategies import as_ofs
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NUMBERS = [f"{number:012}" for number in range(5)]
 LISTED = st.lists(
     st.builds(ListedAccount, st.sampled_from(NUMBERS), state=st.sampled_from([None, "ACTIVE", "SUSPENDED", "CLOSED"])),
-    unique_by=lambda one: one.account_id,
+    unique_by=lambda listed: listed.account_id,
 )
 TIMES = st.sampled_from([datetime(2026, 10, day, tzinfo=UTC) for day in (1, 15, 31)]) | as_ofs()
 REPORTS = st.lists(
@@ -55,27 +55,27 @@ def test_every_account_has_one_row_and_its_status_is_true(
     settings = Settings(as_of=as_of, max_report_age=most)
     rows = coverage_table(Organization("list", "", tuple(listed)), inputs, settings).to_pylist()
     judged = [(account, at) for account, at, role in reports if role == "judged"]
-    accounts = [one.account_id for one in listed]
+    accounts = [entry.account_id for entry in listed]
     assert [row["account_id"] for row in rows[: len(listed)]] == accounts
-    assert {row["account_id"] for row in rows[len(listed) :]} == {one for one, _ in judged} - set(accounts)
-    assert len(rows) == len(listed) + len({one for one, _ in judged} - set(accounts))
+    assert {row["account_id"] for row in rows[len(listed) :]} == {account for account, _ in judged} - set(accounts)
+    assert len(rows) == len(listed) + len({account for account, _ in judged} - set(accounts))
     times = [at for _, at in judged if at is not None]
     reference = as_of or max(times, default=None)
-    for row, one in zip(rows, [*listed, *[None] * (len(rows) - len(listed))], strict=True):
-        mine = [at for account, at in judged if account == row["account_id"]]
-        assert row["reports"] == len(mine)
-        known = [at for at in mine if at is not None]
-        assert row["captured_at"] == max(known, default=None)
-        if one is None:
+    for row, listed_account in zip(rows, [*listed, *[None] * (len(rows) - len(listed))], strict=True):
+        own_times = [at for account, at in judged if account == row["account_id"]]
+        assert row["reports"] == len(own_times)
+        known_times = [at for at in own_times if at is not None]
+        assert row["captured_at"] == max(known_times, default=None)
+        if listed_account is None:
             assert row["status"] == "unlisted"
-        elif one.state in {"SUSPENDED", "CLOSED"}:
-            assert row["status"] == one.state.lower()
-        elif not mine:
+        elif listed_account.state in {"SUSPENDED", "CLOSED"}:
+            assert row["status"] == listed_account.state.lower()
+        elif not own_times:
             assert row["status"] == "missing"
-        elif most is not None and (not known or (reference - max(known)).total_seconds() > most * 86_400):
+        elif most is not None and (not known_times or (reference - max(known_times)).total_seconds() > most * 86_400):
             assert row["status"] == "old"
         else:
-            newest = [at for at in mine if at == max(known, default=None)]
+            newest = [at for at in own_times if at == max(known_times, default=None)]
             assert row["status"] == ("received" if len(newest) == 1 else "received_twice")
 
 
@@ -132,12 +132,12 @@ def test_every_picture_says_what_is_missing(folder: Path) -> None:
     audit(folder, "--format", "parquet")
     summary = EvidenceSet.at(str(folder / "out")).summary
     with own_style():
-        for name in shown(summary):
+        for name in shown_pictures(summary):
             written = [text.get_text() for text in AUDIT[name](summary).texts]
             assert any("INCOMPLETE: 2 of 3 accounts are missing" in text for text in written), name
 
 
-def test_json_and_an_opened_set_say_the_same(folder: Path) -> None:
+def test_json_and_an_opened_set_have_the_same_counts(folder: Path) -> None:
     facts = json.loads(audit(folder, "--format", "parquet", "--json").stdout)
     assert facts["coverage"] == {
         "expected": 3,
@@ -162,14 +162,14 @@ def test_json_and_an_opened_set_say_the_same(folder: Path) -> None:
     assert run("verify", "out", cwd=folder).returncode == 0
 
 
-def test_names_stand_beside_the_numbers(folder: Path) -> None:
+def test_names_of_accounts_are_beside_their_numbers(folder: Path) -> None:
     row = user("idle", access_key_1_active="true", access_key_1_last_rotated="2026-01-01T00:00:00Z")
     write(folder / "in/2026-10-31_111122223333.csv", csv_of(root(mfa_active="true"), row))
     done = audit(folder, "--format", "parquet,excel")
     assert "  111122223333 (payments, team-a) idle access_key_1: never used" in done.stdout
     assert "111122223333 (payments, team-a)  idle  in/" in run("show", "out", "--user", "idle", cwd=folder).stdout
     facts = json.loads(audit(folder, "--format", "parquet,excel", "--json").stdout)
-    assert {account: one["name"] for account, one in facts["by_account"].items()} == {
+    assert {account: counts["name"] for account, counts in facts["by_account"].items()} == {
         "111122223333": "payments",
         "777788889999": "gone",
         "222222222222": None,
@@ -190,7 +190,7 @@ def test_a_report_that_is_too_old_is_named(folder: Path) -> None:
     assert audit(folder, "--format", "parquet", "--max-report-age", "10", "--strict").returncode == 3
 
 
-def test_nothing_is_said_where_all_is_there(folder: Path) -> None:
+def test_nothing_is_reported_where_no_account_is_missing(folder: Path) -> None:
     write(folder / "accounts.csv", "account\n111122223333\n222222222222\n777788889999\n")
     done = audit(folder, "--format", "parquet")
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""What comes due: `fails_at` of findings, what is counted of it, and the calendar."""
+"""Checks that come due: `fails_at` of findings, the counts of due checks, and the calendar."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 MICROSECOND: Final = timedelta(microseconds=1)
-EVERY: Final = make_checklist(
+CHECKLIST: Final = make_checklist(
     all_controls=True,
     policy=parse_policy(
         "policy.toml",
@@ -49,27 +49,27 @@ BY_TIME: Final = {
 """Controls that time alone makes fail."""
 
 
-def findings_of(found: Audit) -> list[dict[str, Any]]:
-    rows = found.findings.astype("object").where(found.findings.notna(), None)
+def findings_of(result: Audit) -> list[dict[str, Any]]:
+    rows = result.findings.astype("object").where(result.findings.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
-def by_subject(found: Audit) -> dict[tuple[Any, ...], str]:
+def by_subject(result: Audit) -> dict[tuple[Any, ...], str]:
     columns = ("control", "requirement", "line", "user", "credential")
-    return {tuple(row[name] for name in columns): row["status"] for row in findings_of(found)}
+    return {tuple(row[name] for name in columns): row["status"] for row in findings_of(result)}
 
 
-def newest_time(found: Audit, as_of: datetime) -> datetime:
-    """Return an instant at which nothing that a report shows lies ahead, but for expiries."""
-    columns = [found.users[name].dropna() for name in TIME_COLUMNS if name != "password_next_rotation"]
+def newest_time(result: Audit, as_of: datetime) -> datetime:
+    """Return an instant after all times of a report, except expiries."""
+    columns = [result.users[name].dropna() for name in TIME_COLUMNS if name != "password_next_rotation"]
     return max([as_of, *(pd.Timestamp(times.max()).to_pydatetime() for times in columns if len(times))])
 
 
 @given(reports(), as_ofs(), st.data())
 def test_what_passes_fails_from_its_instant_on(report: Report, as_of: datetime, data: st.DataObject) -> None:
     text = report.to_csv()
-    as_of = newest_time(run_plan(text, EVERY, as_of), as_of)
-    now = run_plan(text, EVERY, as_of)
+    as_of = newest_time(run_plan(text, CHECKLIST, as_of), as_of)
+    now = run_plan(text, CHECKLIST, as_of)
     rows = findings_of(now)
     passing = [row for row in rows if row["fails_at"] is not None]
     for row in rows:
@@ -80,7 +80,7 @@ def test_what_passes_fails_from_its_instant_on(report: Report, as_of: datetime, 
     for instant in data.draw(st.permutations(sorted({row["fails_at"] for row in passing})))[:2]:
         assert instant > as_of
         before, after = (
-            by_subject(run_plan(text, EVERY, moment)) for moment in (instant.to_pydatetime() - MICROSECOND, instant)
+            by_subject(run_plan(text, CHECKLIST, moment)) for moment in (instant.to_pydatetime() - MICROSECOND, instant)
         )
         for row in passing:
             subject = tuple(row[name] for name in ("control", "requirement", "line", "user", "credential"))
@@ -94,9 +94,9 @@ def test_what_passes_fails_from_its_instant_on(report: Report, as_of: datetime, 
 
 
 @given(reports(), as_ofs())
-def test_what_is_only_bounded_is_counted_from_the_earliest_instant(report: Report, as_of: datetime) -> None:
-    """Also where the report shows a later use: what it shows after the reference instant plays no part."""
-    for row in findings_of(run_plan(report.to_csv(), EVERY, as_of)):
+def test_bounded_checks_are_counted_from_the_earliest_instant(report: Report, as_of: datetime) -> None:
+    """This holds also where the report shows a later use: a use after the reference instant does not count."""
+    for row in findings_of(run_plan(report.to_csv(), CHECKLIST, as_of)):
         if row["fails_at"] is None or row["control"] == "expired-password-in-use":
             continue
         past = MICROSECOND if row["control"].endswith("-rotation") else timedelta(0)
@@ -105,37 +105,37 @@ def test_what_is_only_bounded_is_counted_from_the_earliest_instant(report: Repor
 
 
 @given(reports(), as_ofs())
-def test_what_has_no_instant_passes_for_ever(report: Report, as_of: datetime) -> None:
+def test_a_check_without_an_instant_passes_for_ever(report: Report, as_of: datetime) -> None:
     text = report.to_csv()
-    as_of = newest_time(run_plan(text, EVERY, as_of), as_of)
-    later = by_subject(run_plan(text, EVERY, as_of + timedelta(days=200 * 365)))
-    for row in findings_of(run_plan(text, EVERY, as_of)):
+    as_of = newest_time(run_plan(text, CHECKLIST, as_of), as_of)
+    later = by_subject(run_plan(text, CHECKLIST, as_of + timedelta(days=200 * 365)))
+    for row in findings_of(run_plan(text, CHECKLIST, as_of)):
         subject = tuple(row[name] for name in ("control", "requirement", "line", "user", "credential"))
         if row["status"] == "pass":
             assert (row["fails_at"] is None) == (later[subject] == "pass")
 
 
 @given(reports(), as_ofs(), st.sampled_from([1, 14, 50, 36_500]), st.sampled_from([None, "security-hub"]))
-def test_what_is_counted_is_what_the_findings_say(
+def test_counts_of_due_checks_are_those_of_the_findings(
     report: Report, as_of: datetime, days: int, benchmark: str | None
 ) -> None:
-    found = run_plan(report.to_csv(), make_checklist(benchmark=benchmark, all_controls=benchmark is None), as_of)
+    result = run_plan(report.to_csv(), make_checklist(benchmark=benchmark, all_controls=benchmark is None), as_of)
     due: dict[tuple[Any, ...], datetime] = {}
-    for row in findings_of(found):
+    for row in findings_of(result):
         is_due = row["fails_at"] is not None and row["fails_at"] <= row["as_of"] + timedelta(days=days)
         if is_due and row["control"] != "unused-credentials-console":  # a stricter reading
             # A subject and control count once, by the first limit that it passes and then does not.
             subject = (row["control"], row["line"], row["credential"])
             due[subject] = min(due.get(subject, row["fails_at"]), row["fails_at"])
     controls = Counter(control for control, *_ in due)
-    told: Counter[str] = Counter()
-    for at, count in due_by_check(found, days).items():
-        told[found.checklist.checks[at].control.id] += count
-    assert told == controls
-    assert due_facts(found, days)["count"] == len(due)
+    due_counts: Counter[str] = Counter()
+    for at, count in due_by_check(result, days).items():
+        due_counts[result.checklist.checks[at].control.id] += count
+    assert due_counts == controls
+    assert due_facts(result, days)["count"] == len(due)
 
 
-def test_no_calendar_has_a_name_for_the_instant(tmp_path: Path) -> None:
+def test_an_instant_after_the_year_9999_is_left_out(tmp_path: Path) -> None:
     """A limit that ends after the year 9999 has no instant."""
     cells = password(changed="9990-01-01T00:00:00Z") | {"password_next_rotation": "9999-12-31T23:59:59.5Z"}
     row = user("far", **key(rotated="9990-01-01T00:00:00Z"), **cells)
@@ -194,10 +194,10 @@ def audit(folder: Path, *options: str) -> str:
     return done.stdout
 
 
-def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> None:
-    told = audit(folder, "--format", "parquet")
-    assert "2 checks that pass now will fail within 14 days if nothing changes: 2 unused-credentials" in told
-    assert "passes until" not in told
+def test_audit_counts_due_checks_and_lists_them_on_demand(folder: Path) -> None:
+    screen = audit(folder, "--format", "parquet")
+    assert "2 checks that pass now will fail within 14 days if nothing changes: 2 unused-credentials" in screen
+    assert "passes until" not in screen
     listed = audit(folder, "--format", "parquet", "--due-within", "7")
     assert (
         "Pass now, will fail within 7 days if nothing changes\n  111122223333 soon access_key_1 unused-cred" in listed
@@ -221,7 +221,7 @@ def test_audit_counts_what_comes_due_and_lists_it_where_asked(folder: Path) -> N
     }
 
 
-def test_of_every_snapshot_nothing_comes_due(folder: Path) -> None:
+def test_nothing_comes_due_when_every_snapshot_is_judged(folder: Path) -> None:
     done = run("audit", "in", "-o", "out", "--every-snapshot", "--format", "ics", cwd=folder)
     assert done.returncode == 2
     assert "--format ics: cannot be used with --every-snapshot" in done.stderr
@@ -238,15 +238,19 @@ def test_of_every_snapshot_nothing_comes_due(folder: Path) -> None:
 
 def test_show_lists_what_comes_due_soonest_first(folder: Path) -> None:
     audit(folder, "--format", "parquet")
-    told = run("show", "out", "--due-within", "30", cwd=folder).stdout
-    assert told.startswith("3 of 17 checks (will fail within 30 days), soonest first\n")
-    # Findings of a user stand together, where the soonest of them would.
-    assert told.index("2026-11-04T10:15:00Z") < told.index("2026-11-30T00:00:00Z") < told.index("2026-11-09T01:02:03Z")
-    found = json.loads(run("show", "out", "--due-within", "4", "--json", cwd=folder).stdout)
-    assert [(row["user"], row["fails_at"]) for row in found["findings"]] == [("soon", "2026-11-04T10:15:00Z")]
-    assert found["asked"]["due_within"] == 4
-    some = run("show", "out", "--due-within", "30", "--control", "2.12", cwd=folder).stdout
-    assert some.startswith("1 of 17 checks (access-key-rotation 2.12, will fail within 30 days)\n")
+    screen = run("show", "out", "--due-within", "30", cwd=folder).stdout
+    assert screen.startswith("3 of 17 checks (will fail within 30 days), soonest first\n")
+    # Findings of a user are together, at the position of the soonest one.
+    assert (
+        screen.index("2026-11-04T10:15:00Z")
+        < screen.index("2026-11-30T00:00:00Z")
+        < screen.index("2026-11-09T01:02:03Z")
+    )
+    answer = json.loads(run("show", "out", "--due-within", "4", "--json", cwd=folder).stdout)
+    assert [(row["user"], row["fails_at"]) for row in answer["findings"]] == [("soon", "2026-11-04T10:15:00Z")]
+    assert answer["asked"]["due_within"] == 4
+    rotation_screen = run("show", "out", "--due-within", "30", "--control", "2.12", cwd=folder).stdout
+    assert rotation_screen.startswith("1 of 17 checks (access-key-rotation 2.12, will fail within 30 days)\n")
 
 
 def test_the_workbook_has_the_instant_and_the_counts(folder: Path) -> None:
@@ -255,11 +259,11 @@ def test_the_workbook_has_the_instant_and_the_counts(folder: Path) -> None:
     head, *rows = book["Findings"].iter_rows(values_only=True)
     at = {name: number for number, name in enumerate(head)}
     stored = parquet.read_table(folder / "out/findings.parquet").to_pylist()
-    told = {
+    instants = {
         (row[at["user"]], row[at["control"]]): row[at["fails_at"]] for row in rows if row[at["fails_at"]] is not None
     }
-    assert len(told) == sum(row["fails_at"] is not None for row in stored) > 3
-    assert told["soon", "unused-credentials"] == datetime(2026, 11, 4, 10, 15)  # noqa: DTZ001 - Excel knows no zones
+    assert len(instants) == sum(row["fails_at"] is not None for row in stored) > 3
+    assert instants["soon", "unused-credentials"] == datetime(2026, 11, 4, 10, 15)  # noqa: DTZ001 - Excel knows no zones
     cells = [row[:3] for row in book["Summary"].iter_rows(values_only=True)]
     title = "Will fail within 30 days if nothing changes (sheet Findings, column fails_at)"
     start = next(number for number, row in enumerate(cells) if row[0] == title)
@@ -277,9 +281,9 @@ def test_the_calendar_reads_back(folder: Path) -> None:
     assert data.endswith(b"END:VCALENDAR\r\n")
     assert b"\n" not in data.replace(b"\r\n", b"")
     assert not any(byte < 32 and byte not in b"\r\n" for byte in data)
-    found = calendar_of(folder)
-    assert (found["version"], str(found["prodid"])[:13]) == ("2.0", "-//credreport")
-    events = list(found.walk("VEVENT"))
+    due_calendar = calendar_of(folder)
+    assert (due_calendar["version"], str(due_calendar["prodid"])[:13]) == ("2.0", "-//credreport")
+    events = list(due_calendar.walk("VEVENT"))
     assert [str(event["summary"]) for event in events] == [
         "111122223333 soon access_key_1 starts to fail unused-credentials",
         "111122223333 a; b,c \\ \ufffd\ufffd\U0001f600" + "x" * 40 + " password starts to fail unused-credentials",
@@ -298,7 +302,7 @@ def test_the_calendar_reads_back(folder: Path) -> None:
 
 
 def test_a_later_calendar_takes_the_place_of_an_older_one(folder: Path) -> None:
-    """The event of a key that was used since, and of a new password, have the names of those before."""
+    """Events of a key that was used since, and of a new password, keep the names of the earlier events."""
 
     def uids(days: int) -> dict[str, str]:
         audit(folder, "--format", "parquet,ics", "--due-within", f"{days}", "--control", "unused-credentials")
@@ -327,38 +331,38 @@ def test_a_later_calendar_takes_the_place_of_an_older_one(folder: Path) -> None:
 def test_a_calendar_has_the_soonest_events_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calendar, "MOST", 1)
     audit(folder, "--format", "parquet,ics", "--due-within", "30")
-    found = calendar_of(folder)
-    assert [event["dtstart"].dt.day for event in found.walk("VEVENT")] == [4]
-    assert "This calendar has the first 1; `credreport show --due-within 30` lists all." in found["description"]
+    due_calendar = calendar_of(folder)
+    assert [event["dtstart"].dt.day for event in due_calendar.walk("VEVENT")] == [4]
+    assert "This calendar has the first 1; `credreport show --due-within 30` lists all." in due_calendar["description"]
 
 
-def test_what_fails_a_stricter_limit_comes_due_by_the_other_one(tmp_path: Path) -> None:
+def test_a_check_that_fails_the_stricter_limit_comes_due_by_the_other_limit(tmp_path: Path) -> None:
     """A key that is unused for 85 days fails at 45, and stops passing at 90."""
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(user("ci", **key(used="2026-08-07T00:00:00Z"))))
     options = ("--benchmark", "cis-7.0,soc2", "--control", "unused-credentials", "--due-within", "14")
-    told = run("audit", "in", "-o", "out", "--format", "parquet,ics", *options, cwd=tmp_path).stdout
-    assert "ci access_key_1 unused-credentials: passes until 2026-11-05T00:00:00Z" in told
+    screen = run("audit", "in", "-o", "out", "--format", "parquet,ics", *options, cwd=tmp_path).stdout
+    assert "ci access_key_1 unused-credentials: passes until 2026-11-05T00:00:00Z" in screen
     assert run("show", "out", "--due-within", "14", cwd=tmp_path).stdout.startswith("1 of 2 checks")
     assert len(list(calendar_of(tmp_path).walk("VEVENT"))) == 1
 
 
-def test_a_calendar_without_events_is_one(folder: Path) -> None:
+def test_a_calendar_without_events_says_so(folder: Path) -> None:
     audit(folder, "--format", "parquet,ics", "--due-within", "1")
-    found = calendar_of(folder)
-    assert [str(one["summary"]) for one in found.walk("VJOURNAL")] == [
+    due_calendar = calendar_of(folder)
+    assert [str(entry["summary"]) for entry in due_calendar.walk("VJOURNAL")] == [
         "No check that passes now will fail within 1 day if nothing changes."
     ]
-    assert list(found.walk("VEVENT")) == []
-    assert str(found["description"]) == "No check that passes now will fail within 1 day if nothing changes."
+    assert list(due_calendar.walk("VEVENT")) == []
+    assert str(due_calendar["description"]) == "No check that passes now will fail within 1 day if nothing changes."
 
 
 def test_one_subject_in_two_reports_has_two_events(tmp_path: Path) -> None:
-    """Where no account is known the report stands for it; a user who stands twice in one has an event for each row."""
+    """Without a known account, events are told apart by report; a user who occurs twice has an event for each row."""
     rows = [user("a", **key(used="2026-09-20T00:00:00Z")) | {"arn": "none"} for _ in range(2)]
     for name in ("one", "two"):
         write(tmp_path / f"in/2026-10-31/{name}.csv", csv_of(*rows))
     run("audit", "in", "-o", "out", "--format", "ics,parquet", "--control", "unused-credentials", cwd=tmp_path)
-    found = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
-    due = [row for row in found if row["fails_at"] is not None]
+    findings = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
+    due = [row for row in findings if row["fails_at"] is not None]
     events = list(calendar_of(tmp_path).walk("VEVENT"))
     assert len({str(event["uid"]) for event in events}) == len(events) == len(due)

@@ -26,16 +26,16 @@ from tests.test_road import ACCOUNTS, AS_OF, by_itself, fleet, padded
 from tests.test_road import assert_the_same as assert_same_content
 
 CREDREPORT = Path(sys.executable).with_name("credreport")
-LEFT = [*(f"{name}.parquet" for name in TABLES), "tallies.parquet"]
+TABLE_FILES = [*(f"{name}.parquet" for name in TABLES), "tallies.parquet"]
 
 
 def assert_the_same(out: Path, whole: Audit) -> None:
-    """Whether an evidence set has the content of an audit, and its folder nothing else."""
-    found = opened(out)
-    assert_same_content(found, {name: to_arrow(getattr(found, name), TABLES[name]) for name in TABLES}, whole)
+    """Require that an evidence set has the content of an audit, and its folder no other file."""
+    result = opened(out)
+    assert_same_content(result, {name: to_arrow(getattr(result, name), TABLES[name]) for name in TABLES}, whole)
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     outputs = json.loads((out / "manifest.json").read_bytes())["outputs"]
-    assert files == {"manifest.json", *(one["name"] for one in outputs)}
+    assert files == {"manifest.json", *(output["name"] for output in outputs)}
 
 
 def test_reports_and_evidence_may_be_at_urls(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_reports_and_evidence_may_be_at_urls(tmp_path: Path) -> None:
     settings = Settings(as_of=AS_OF)
     memory = fsspec.filesystem("memory")
     memory.put(str(tmp_path / "in"), "/fleet", recursive=True)
-    told, tables = audit_on_engine(
+    result, tables = audit_on_engine(
         ["memory://fleet"],
         settings,
         "memory://evidence",
@@ -62,12 +62,12 @@ def test_reports_and_evidence_may_be_at_urls(tmp_path: Path) -> None:
     whole = audit([str(tmp_path / "in")], settings)
     expected = to_arrow(whole.findings, TABLES["findings"])
     assert tables["findings"].drop_columns("source").to_pylist() == expected.drop_columns("source").to_pylist()
-    assert sorted(told.inputs["name"]) == [f"memory://fleet/2026-10-31/{account}.csv" for account in sorted(ACCOUNTS)]
+    assert sorted(result.inputs["name"]) == [f"memory://fleet/2026-10-31/{account}.csv" for account in sorted(ACCOUNTS)]
     memory.rm("/fleet", recursive=True)
     memory.rm("/evidence", recursive=True)
 
 
-def test_parts_that_are_not_to_be_seen_here_are_an_error(tmp_path: Path) -> None:
+def test_parts_that_this_machine_does_not_see_are_an_error(tmp_path: Path) -> None:
     paths = fleet(tmp_path / "in", ACCOUNTS)
 
     def elsewhere(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
@@ -81,10 +81,10 @@ def test_parts_that_are_not_to_be_seen_here_are_an_error(tmp_path: Path) -> None
 
 
 def test_a_task_that_is_done_again_late_adds_nothing(tmp_path: Path) -> None:
-    one, other = ACCOUNTS[:2]
+    first, second = ACCOUNTS[:2]
     # A second account far down: the first round of batches is corrected by a second one.
-    write(tmp_path / f"in/2026-10-31/{one}.csv", padded(one, other))
-    fleet(tmp_path / "in", [other], "2026-10-30")
+    write(tmp_path / f"in/2026-10-31/{first}.csv", padded(first, second))
+    fleet(tmp_path / "in", [second], "2026-10-30")
     paths, settings = [str(tmp_path / "in")], Settings(as_of=AS_OF)
     rounds: list[tuple[Callable[[Any], Any], Sequence[Any]]] = []
 
@@ -104,7 +104,7 @@ def test_a_task_that_is_done_again_late_adds_nothing(tmp_path: Path) -> None:
     assert_the_same(tmp_path / "out", audit(paths, settings))
 
 
-def test_an_undated_copy_of_a_dated_report_is_no_report_of_its_own(tmp_path: Path) -> None:
+def test_an_undated_copy_of_a_dated_report_is_not_judged(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
     text = (tmp_path / f"in/2026-10-31/{ACCOUNTS[0]}.csv").read_text()
     write(tmp_path / "in/copy.csv", text)
@@ -113,32 +113,32 @@ def test_an_undated_copy_of_a_dated_report_is_no_report_of_its_own(tmp_path: Pat
     assert_the_same(out, audit(paths, settings))
 
 
-def test_what_is_passed_over_at_a_url_is_said(tmp_path: Path) -> None:
+def test_files_passed_over_at_a_url_are_issues(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
     write(tmp_path / "in/.hidden.csv", "x")
     write(tmp_path / "empty/notes.txt", "x")
     urls = [f"file://{tmp_path}/{name}" for name in ("in", "empty")]
-    told, _ = audit_on_engine(urls, Settings(as_of=AS_OF), tmp_path / "out", by_itself, table_names=("issues",))
-    assert told.exit_code == 3
-    found = dict(zip(told.issues["code"], told.issues["source"], strict=True))
-    assert found["not_followed"] == f"{urls[0]}/.hidden.csv"
-    assert found["unreadable_file"] == urls[1]
+    result, _ = audit_on_engine(urls, Settings(as_of=AS_OF), tmp_path / "out", by_itself, table_names=("issues",))
+    assert result.exit_code == 3
+    sources = dict(zip(result.issues["code"], result.issues["source"], strict=True))
+    assert sources["not_followed"] == f"{urls[0]}/.hidden.csv"
+    assert sources["unreadable_file"] == urls[1]
 
 
 def test_a_url_keeps_nothing_of_a_run_that_failed(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
     write(tmp_path / "in/undated.csv", csv_of(user("auditor", account="210987654321")))
-    place = f"file://{tmp_path}/out"
+    url = f"file://{tmp_path}/out"
 
-    def run(settings: Settings, to: str) -> Audit:
-        return audit_on_engine([str(tmp_path / "in")], settings, to, by_itself, batch=1).audit
+    def run(settings: Settings, target: str) -> Audit:
+        return audit_on_engine([str(tmp_path / "in")], settings, target, by_itself, batch=1).audit
 
     with pytest.raises(InputError, match=r"undated\.csv"):
-        run(Settings(), place)
-    assert run(Settings(as_of=AS_OF), place).exit_code == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*LEFT, "manifest.json"}
+        run(Settings(), url)
+    assert run(Settings(as_of=AS_OF), url).exit_code == 1
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*TABLE_FILES, "manifest.json"}
     with pytest.raises(OutputError, match="is not empty"):
-        run(Settings(as_of=AS_OF), place)
+        run(Settings(as_of=AS_OF), url)
     with pytest.raises(OutputError, match="cannot write file:///proc/nope/x"):
         run(Settings(as_of=AS_OF), "file:///proc/nope/x")
 
@@ -169,7 +169,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
     paths, settings = fleet(tmp_path / "in", accounts), Settings(as_of=AS_OF)
     write(tmp_path / "in/2026-10-31/damaged.csv", "user,arn\nx")
     with cluster(tmp_path / "dask", workers=2) as (address, workers), engine.dask(address) as run:
-        seen: list[int] = []
+        judged_counts: list[int] = []
 
         class Killing:
             """Kills a worker at the first result of judging."""
@@ -179,22 +179,22 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
 
             def advance(self, count: int = 1) -> None:
                 if stages[-1][0] == "judging":
-                    if not seen:
+                    if not judged_counts:
                         workers[0].kill()
                         workers[0].wait()
-                    seen.append(count)
+                    judged_counts.append(count)
 
         stages: list[tuple[str, int | None]] = []
         audit_on_engine(paths, settings, tmp_path / "out", run, batch=1, progress=Killing())
         assert workers[0].poll() not in (None, 0)
         assert workers[1].poll() is None
-        # Data at fault is said as it is on one machine.
+        # Faults of the data give the same error as on one machine.
         write(tmp_path / "undated/a.csv", csv_of(user("auditor")))
         with pytest.raises(InputError, match="the capture time of this report is not known") as error:
             audit_on_engine([str(tmp_path / "undated")], Settings(), tmp_path / "other", run, table_names=("findings",))
         assert "--as-of" in error.value.hint
     assert stages[:2] == [("surveying", len(accounts) + 1), ("judging", len(accounts))]
-    assert sum(seen) == len(accounts)
+    assert sum(judged_counts) == len(accounts)
     assert len(list((tmp_path / "out/findings.parquet").iterdir())) >= len(accounts)
     assert_the_same(tmp_path / "out", audit(paths, settings))
 
@@ -208,17 +208,17 @@ def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
         assert done.returncode == 1, done.stderr
         assert done.stderr == ""
     assert "findings.parquet/ (1 file)" in done.stdout
-    found = parquet.read_table(tmp_path / "out/findings.parquet")
+    findings = parquet.read_table(tmp_path / "out/findings.parquet")
     whole = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
-    assert found.num_rows == len(whole.findings)
+    assert findings.num_rows == len(whole.findings)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *LEFT,
+        *TABLE_FILES,
         *("manifest.json", "rendered.json", "workbook.xlsx"),
     }
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--engine", "dusk"], "did you mean 'dask'?"),
         (["--engine", "local", "--scheduler", "tcp://127.0.0.1:1"], "--scheduler does not work with --engine local"),
@@ -228,7 +228,7 @@ def test_a_cluster_of_this_machine_by_the_command_line(tmp_path: Path) -> None:
         (["--format", "parquet", "--engine", "dask", "-"], "the engine dask cannot read standard input"),
     ],
 )
-def test_what_cannot_be_is_said(tmp_path: Path, options: list[str], said: str) -> None:
+def test_options_that_an_engine_cannot_follow_are_errors(tmp_path: Path, options: list[str], message: str) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
     done = subprocess.run(
         [CREDREPORT, "audit", "in", "--as-of", "2026-10-31", *options],
@@ -238,7 +238,7 @@ def test_what_cannot_be_is_said(tmp_path: Path, options: list[str], said: str) -
         check=False,
     )
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
@@ -287,15 +287,15 @@ def test_workers_elsewhere_find_reports_of_relative_paths(tmp_path: Path, monkey
         return iter(results)
 
     monkeypatch.chdir(tmp_path)
-    found, _ = audit_on_engine(["in"], Settings(as_of=AS_OF), "out", elsewhere, batch=1)
-    assert found.inputs["name"].tolist() == [f"in/2026-10-31/{account}.csv" for account in sorted(ACCOUNTS)]
+    result, _ = audit_on_engine(["in"], Settings(as_of=AS_OF), "out", elsewhere, batch=1)
+    assert result.inputs["name"].tolist() == [f"in/2026-10-31/{account}.csv" for account in sorted(ACCOUNTS)]
 
 
 def test_a_url_keeps_nothing_of_a_run_whose_rendering_failed(tmp_path: Path) -> None:
-    paths, place = fleet(tmp_path / "in", ACCOUNTS), f"file://{tmp_path}/out"
+    paths, url = fleet(tmp_path / "in", ACCOUNTS), f"file://{tmp_path}/out"
     with (
         mock.patch("analyzer.rendering.workbook.book.render", side_effect=OSError("no space")),
         pytest.raises(OutputError, match="cannot write file://"),
     ):
-        audit_on_engine(paths, Settings(as_of=AS_OF), place, by_itself, formats=["excel"])
+        audit_on_engine(paths, Settings(as_of=AS_OF), url, by_itself, formats=["excel"])
     assert list((tmp_path / "out").iterdir()) == []

@@ -1,4 +1,4 @@
-"""What the batches of a run give is gathered in bounded memory."""
+"""The results of batches are gathered in bounded memory."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def tallies(days: range, account: str = "111122223333", count: int = 1) -> pa.Ta
 
 
 def test_tallies_of_many_batches_are_summed_up_as_they_come() -> None:
-    found, most = Gathered(), 0
+    gathered, most = Gathered(), 0
     for _ in range(6):
-        found.add(Result(tallies=tallies(range(90_000))))
-        most = max(most, sum(table.num_rows for table in found.tallies))
+        gathered.add(Result(tallies=tallies(range(90_000))))
+        most = max(most, sum(table.num_rows for table in gathered.tallies))
     assert most < 5 * 90_000
-    whole = joined(found.tallies)
+    whole = joined(gathered.tallies)
     assert whole.num_rows == 90_000
     assert pc.unique(whole["count"]).to_pylist() == [6]
 

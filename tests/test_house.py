@@ -1,4 +1,4 @@
-"""The shape of the program stays one that a newcomer can find the way in: few names, and none of them large."""
+"""Newcomers can find their way in the program: it has few names, and no large module or function."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_no_output_of_the_program_is_in_the_repository() -> None:
 def test_no_module_and_no_function_is_large(module: Path) -> None:
     text = module.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MOST_LINES_OF_A_MODULE
-    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
-    lengths = {one.name: (one.end_lineno or one.lineno) - one.lineno + 1 for one in functions}
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
     assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES_OF_A_FUNCTION} == {}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_every_room_and_module_says_what_it_is_for(module: Path) -> None:
+def test_every_package_and_module_says_what_it_is_for(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
 
 
@@ -53,7 +53,7 @@ PARTS = {path.stem for path in PACKAGE.iterdir()} - {"history"}  # in the packag
 )
 def test_modules_take_only_parts_and_the_version_from_the_package_itself(module: Path) -> None:
     imports = [
-        one for one in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(one, ast.ImportFrom)
+        node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)
     ]
-    taken = {name.name for one in imports if one.module == "analyzer" for name in one.names}
+    taken = {name.name for node in imports if node.module == "analyzer" for name in node.names}
     assert taken <= {"__version__", *PARTS}

@@ -22,30 +22,30 @@ REPORT = csv_of(root(), user("ci-deployer", **key(rotated="2025-01-01T00:00:00Z"
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
+def working_folder(tmp_path: Path) -> Path:
     write(tmp_path / "in/2026-10-31_111122223333.csv", REPORT)
     return tmp_path
 
 
 def test_a_key_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> None:
-    made = read_key(tmp_path / "key")
+    new_key = read_key(tmp_path / "key")
     again = read_key(tmp_path / "key")
-    assert made.is_new
+    assert new_key.is_new
     assert not again.is_new
-    assert made.pseudonyms == again.pseudonyms
-    assert len(made.pseudonyms.key) == 32
+    assert new_key.pseudonyms == again.pseudonyms
+    assert len(new_key.pseudonyms.key) == 32
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
-    assert read_key(tmp_path / "other").pseudonyms.key != made.pseudonyms.key
+    assert read_key(tmp_path / "other").pseudonyms.key != new_key.pseudonyms.key
 
 
 @pytest.mark.parametrize("text", [KEY, f"{KEY}\n", f"  {KEY.upper()}\r\n"])
-def test_a_key_of_ones_own_is_taken(tmp_path: Path, text: str) -> None:
+def test_an_existing_key_is_read(tmp_path: Path, text: str) -> None:
     path = write(tmp_path / "key", text)
     assert read_key(tmp_path / path).pseudonyms == Pseudonyms(bytes.fromhex(KEY))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "has 0 bytes and needs at least 32"),
         (KEY[:62], "has 31 bytes and needs at least 32"),
@@ -56,9 +56,9 @@ def test_a_key_of_ones_own_is_taken(tmp_path: Path, text: str) -> None:
         (KEY * 100, "does not contain a key"),
     ],
 )
-def test_what_is_no_key_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+def test_a_file_without_a_key_is_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
     write(tmp_path / "key", content)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         read_key(tmp_path / "key")
 
 
@@ -73,7 +73,7 @@ def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("key_path", "message"),
     [
         ("in/key", "is in the input in"),
         ("in/2026-10-31_111122223333.csv", "is in the input in"),
@@ -81,47 +81,47 @@ def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
         ("out", "is the output folder out"),
     ],
 )
-def test_a_key_among_inputs_or_outputs_is_refused(here: Path, place: str, said: str) -> None:
-    ran = run("audit", "in", "-o", "out", "--pseudonyms", place, cwd=here)
+def test_a_key_among_inputs_or_outputs_is_refused(working_folder: Path, key_path: str, message: str) -> None:
+    ran = run("audit", "in", "-o", "out", "--pseudonyms", key_path, cwd=working_folder)
     assert ran.returncode == 2
-    assert said in ran.stderr
-    assert not (here / "out").exists()
-    assert not (here / "in/key").exists()
+    assert message in ran.stderr
+    assert not (working_folder / "out").exists()
+    assert not (working_folder / "in/key").exists()
 
 
-def test_a_format_that_needs_names_is_refused_before_anything_is_read(here: Path) -> None:
-    ran = run("audit", "nowhere", "-o", "out", "--format", "remediation", "--pseudonyms", "key", cwd=here)
+def test_a_format_that_needs_names_is_refused_before_anything_is_read(working_folder: Path) -> None:
+    ran = run("audit", "nowhere", "-o", "out", "--format", "remediation", "--pseudonyms", "key", cwd=working_folder)
     assert ran.returncode == 2
     assert "--format remediation cannot be used with pseudonyms" in ran.stderr
-    assert not (here / "key").exists()
+    assert not (working_folder / "key").exists()
 
 
-def test_it_is_said_that_a_key_was_made_and_that_others_can_read_it(here: Path) -> None:
-    made = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
-    assert "note: new key in key; keep this file" in made.stderr
-    assert "are pseudonyms" in made.stdout
-    again = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
+def test_notes_name_a_new_key_and_a_key_that_others_can_read(working_folder: Path) -> None:
+    first = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=working_folder)
+    assert "note: new key in key; keep this file" in first.stderr
+    assert "are pseudonyms" in first.stdout
+    again = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=working_folder)
     assert again.stderr == ""
-    (here / "key").chmod(0o640)
-    seen = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
-    assert "other users can read the key key" in seen.stderr
-    quiet = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", "-q", cwd=here)
+    (working_folder / "key").chmod(0o640)
+    readable = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=working_folder)
+    assert "other users can read the key key" in readable.stderr
+    quiet = run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", "-q", cwd=working_folder)
     assert (quiet.stdout, quiet.stderr) == ("", "")
 
 
-def test_the_key_is_not_in_the_evidence_and_its_fingerprint_is(here: Path) -> None:
-    run("audit", "in", "-o", "out", "--pseudonyms", "key", cwd=here)
-    found = read_key(here / "key").pseudonyms
-    assert EvidenceSet.at(str(here / "out")).pseudonyms == found.fingerprint
-    for path in (here / "out").rglob("*"):
+def test_the_key_is_not_in_the_evidence_and_its_fingerprint_is(working_folder: Path) -> None:
+    run("audit", "in", "-o", "out", "--pseudonyms", "key", cwd=working_folder)
+    pseudonyms = read_key(working_folder / "key").pseudonyms
+    assert EvidenceSet.at(str(working_folder / "out")).pseudonyms == pseudonyms.fingerprint
+    for path in (working_folder / "out").rglob("*"):
         if path.is_file():
-            assert found.key.hex() not in path.read_text("latin-1")
-            assert found.key not in path.read_bytes()
+            assert pseudonyms.key.hex() not in path.read_text("latin-1")
+            assert pseudonyms.key not in path.read_bytes()
 
 
-def test_an_error_of_reading_has_the_names(here: Path) -> None:
-    write(here / "undated/deployers.csv", REPORT)
-    ran = run("audit", "undated", "-o", "out", "--pseudonyms", "key", cwd=here)
+def test_an_error_of_reading_has_the_names(working_folder: Path) -> None:
+    write(working_folder / "undated/deployers.csv", REPORT)
+    ran = run("audit", "undated", "-o", "out", "--pseudonyms", "key", cwd=working_folder)
     assert ran.returncode == 2
     assert "undated/deployers.csv" in ran.stderr
 
@@ -130,11 +130,11 @@ def test_an_error_of_reading_has_the_names(here: Path) -> None:
 
 
 @pytest.fixture
-def hidden(here: Path) -> Path:
-    write(here / "key", KEY)
-    write(here / "in/more.zip", b"PK\x05\x06" + bytes(18))
-    run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=here)
-    return here
+def hidden(working_folder: Path) -> Path:
+    write(working_folder / "key", KEY)
+    write(working_folder / "in/more.zip", b"PK\x05\x06" + bytes(18))
+    run("audit", "in", "-o", "out", "--format", "parquet", "--pseudonyms", "key", cwd=working_folder)
+    return working_folder
 
 
 def verified(folder: Path, *options: str) -> tuple[int, str]:
@@ -142,33 +142,33 @@ def verified(folder: Path, *options: str) -> tuple[int, str]:
     return ran.returncode, ran.stdout + ran.stderr
 
 
-def test_inputs_are_verified_with_the_key_alone(hidden: Path) -> None:
+def test_inputs_are_verified_only_with_the_key(hidden: Path) -> None:
     assert verified(hidden)[0] == 0
-    code, said = verified(hidden, "--inputs", "in")
+    code, output = verified(hidden, "--inputs", "in")
     assert code == 2
-    assert "give the key of the pseudonyms: --pseudonyms KEYFILE" in said
-    code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "key")
+    assert "give the key of the pseudonyms: --pseudonyms KEYFILE" in output
+    code, output = verified(hidden, "--inputs", "in", "--pseudonyms", "key")
     assert code == 0
-    assert "1 input" in said
+    assert "1 input" in output
     write(hidden / "wrong", KEY[::-1])
-    code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "wrong")
+    code, output = verified(hidden, "--inputs", "in", "--pseudonyms", "wrong")
     assert code == 2
-    assert "out was made with another key" in said
-    code, said = verified(hidden, "--pseudonyms", "key")
+    assert "out was made with another key" in output
+    code, output = verified(hidden, "--pseudonyms", "key")
     assert code == 2
-    assert "--pseudonyms needs --inputs" in said
-    code, said = verified(hidden, "--inputs", "in", "--pseudonyms", "none")
+    assert "--pseudonyms needs --inputs" in output
+    code, output = verified(hidden, "--inputs", "in", "--pseudonyms", "none")
     assert code == 2
     assert not (hidden / "none").exists()
 
 
 def test_a_changed_input_is_found_by_its_name_wherever_it_was_copied(hidden: Path) -> None:
     write(hidden / "copied/in/2026-10-31_111122223333.csv", REPORT + "\n")
-    code, said = verified(hidden, "--inputs", "copied", "--pseudonyms", "key")
+    code, output = verified(hidden, "--inputs", "copied", "--pseudonyms", "key")
     assert code == 1
     name = Pseudonyms(bytes.fromhex(KEY)).source("in/2026-10-31_111122223333.csv")
     path = "copied/in/2026-10-31_111122223333.csv"
-    assert f"changed: {name} (input): {path} differs from the file that was read" in said
+    assert f"changed: {name} (input): {path} differs from the file that was read" in output
 
 
 def test_a_renamed_input_is_found_by_its_digest(hidden: Path) -> None:
@@ -176,9 +176,9 @@ def test_a_renamed_input_is_found_by_its_digest(hidden: Path) -> None:
     assert verified(hidden, "--inputs", "in", "--pseudonyms", "key")[0] == 0
 
 
-def test_a_set_with_names_needs_no_key(here: Path) -> None:
-    run("audit", "in", "-o", "out", "--format", "parquet", cwd=here)
-    write(here / "key", KEY)
-    code, said = verified(here, "--inputs", "in", "--pseudonyms", "key")
+def test_a_set_with_names_needs_no_key(working_folder: Path) -> None:
+    run("audit", "in", "-o", "out", "--format", "parquet", cwd=working_folder)
+    write(working_folder / "key", KEY)
+    code, output = verified(working_folder, "--inputs", "in", "--pseudonyms", "key")
     assert code == 2
-    assert "has no pseudonyms" in said
+    assert "has no pseudonyms" in output

@@ -83,14 +83,14 @@ def test_splitting_a_report_changes_nothing(report: Report, data: st.DataObject)
     assert _same(whole.findings[columns], parts.findings[columns])
 
 
-def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Compare tables in which NaN stands for NaN."""
-    return bool(one.astype("str").fillna("").equals(other.astype("str").fillna("")))
+def _same(first: pd.DataFrame, second: pd.DataFrame) -> bool:
+    """Compare tables in which NaN equals NaN."""
+    return bool(first.astype("str").fillna("").equals(second.astype("str").fillna("")))
 
 
 @given(reports(account="111122223333"), reports(account="123456789012"))
-def test_the_order_of_arguments_does_not_matter(one: Report, other: Report) -> None:
-    with files(a=one.to_csv(), b=other.to_csv()) as paths:
+def test_the_order_of_arguments_does_not_matter(first: Report, second: Report) -> None:
+    with files(a=first.to_csv(), b=second.to_csv()) as paths:
         forth, back = (
             audit(order, Settings(unused(), as_of=AS_OF)) for order in ([*paths.values()], [*paths.values()][::-1])
         )
@@ -99,10 +99,10 @@ def test_the_order_of_arguments_does_not_matter(one: Report, other: Report) -> N
 
 
 @given(reports(), st.integers(1, 200), st.integers(0, 200))
-def test_raising_the_limit_never_adds_a_failure(report: Report, limit: int, more: int) -> None:
+def test_raising_the_limit_never_adds_a_failure(report: Report, limit: int, added_days: int) -> None:
     low, high = (
         {(v.line, v.credential) for v in verdicts(run(report.to_csv(), limit=days)) if v.status == "fail"}
-        for days in (limit, limit + more)
+        for days in (limit, limit + added_days)
     )
     assert high <= low
 
@@ -112,8 +112,8 @@ def test_removing_evidence_never_makes_a_pass(report: Report, data: st.DataObjec
     row = data.draw(st.integers(0, len(report.rows) - 1))
     column = data.draw(st.sampled_from(report.columns))
     before, after = (
-        {(v.line, v.credential): v.status for v in verdicts(run(some.to_csv()))}
-        for some in (report, report.blanked(row, column))
+        {(v.line, v.credential): v.status for v in verdicts(run(variant.to_csv()))}
+        for variant in (report, report.blanked(row, column))
     )
     for subject, status in after.items():
         if status == "pass":

@@ -41,11 +41,11 @@ USES = {
     "2026-10-01T00:00:00Z": datetime(2026, 10, 1, tzinfo=UTC),
     "": "unknown",
 }
-CAPTURED = {
+CAPTURE_TIMES = {
     "2026-09-15": datetime(2026, 9, 15, 23, 59, 59, 999999, UTC),
     "2026-10-31": datetime(2026, 10, 31, 23, 59, 59, 999999, UTC),
 }
-MADE = "2026-01-01T00:00:00Z"
+CREATED = "2026-01-01T00:00:00Z"
 ROWS = st.lists(
     st.tuples(st.sampled_from(TEXTS), st.sampled_from(TEXTS), st.sampled_from(DAYS)).filter(
         lambda row: row[0] or row[1]
@@ -53,15 +53,15 @@ ROWS = st.lists(
     min_size=1,
     max_size=7,
 )
-HELD = st.tuples(st.sampled_from(["true", "false"]), st.sampled_from(list(USES)), st.booleans())
+CREDENTIALS = st.tuples(st.sampled_from(["true", "false"]), st.sampled_from(list(USES)), st.booleans())
 USERS = st.dictionaries(
     st.sampled_from(["111122223333", "444455556666"]),
-    st.dictionaries(st.sampled_from(NAMES), HELD, min_size=1),
+    st.dictionaries(st.sampled_from(NAMES), CREDENTIALS, min_size=1),
     min_size=1,
 )
 
 
-def of_rows(rows: Sequence[tuple[str, str, date]]) -> tuple[bytes, list[Row]]:
+def leaver_list_of(rows: Sequence[tuple[str, str, date]]) -> tuple[bytes, list[Row]]:
     """Return a list of leavers as a file has it, and as the oracle reads it."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
@@ -69,24 +69,24 @@ def of_rows(rows: Sequence[tuple[str, str, date]]) -> tuple[bytes, list[Row]]:
     return out.getvalue().encode(), [Row(2 + at, *row) for at, row in enumerate(rows)]
 
 
-def of_users(users: dict[str, dict[str, tuple[str, str, bool]]]) -> tuple[dict[str, str], list[User]]:
+def reports_of(users: dict[str, dict[str, tuple[str, str, bool]]]) -> tuple[dict[str, str], list[User]]:
     """Return the report of each account, and its users as the oracle has them."""
-    reports, found = {}, []
+    reports, oracle_users = {}, []
     for account, names in users.items():
         rows = [root(account)]
         for name, (active, used, has_certificate) in names.items():
-            cells = key(active=active, rotated=MADE, used=used)
-            held = [Credential("access_key_1", active == "true", USES[used])]
+            cells = key(active=active, rotated=CREATED, used=used)
+            credentials = [Credential("access_key_1", active == "true", USES[used])]
             if has_certificate:
-                cells |= {"cert_1_active": "true", "cert_1_last_rotated": MADE}
-                held.append(Credential("cert_1", is_active=True, used="unknown"))
+                cells |= {"cert_1_active": "true", "cert_1_last_rotated": CREATED}
+                credentials.append(Credential("cert_1", is_active=True, used="unknown"))
             rows.append(user(name, account=account, **cells))
-            found.append(User(account, name, tuple(held)))
+            oracle_users.append(User(account, name, tuple(credentials)))
         reports[account] = csv_of(*rows)
-    return reports, found
+    return reports, oracle_users
 
 
-@given(USERS, ROWS, st.sampled_from(list(CAPTURED)), st.sampled_from([None, *DAYS]), st.integers(-1, 1))
+@given(USERS, ROWS, st.sampled_from(list(CAPTURE_TIMES)), st.sampled_from([None, *DAYS]), st.integers(-1, 1))
 @example({"111122223333": {"ann": ("true", "N/A", False)}}, [("ann", "", DAYS[0])], "2026-10-31", DAYS[0], 0)
 @example({"111122223333": {"ann": ("true", "N/A", False)}}, [("ann", "", DAYS[0])], "2026-10-31", DAYS[0], -1)
 def test_the_oracle_says_the_same(
@@ -96,8 +96,8 @@ def test_the_oracle_says_the_same(
     day: date | None,
     microseconds: int,
 ) -> None:
-    data, listed = of_rows(rows)
-    reports, everybody = of_users(users)
+    data, listed = leaver_list_of(rows)
+    reports, oracle_users = reports_of(users)
     as_of = None
     if day is not None:
         end = datetime(day.year, day.month, day.day, 23, 59, 59, 999999, UTC)
@@ -123,17 +123,19 @@ def test_the_oracle_says_the_same(
             for table in ("leavers", "people", "findings")
         )
     leaving = distinct(listed)
-    assert_pairs(leavers, pairs(everybody, leaving, with_others=False))
+    assert_pairs(leavers, pairs(oracle_users, leaving, with_others=False))
     nameless = distinct([Row(row.line, row.user, row.email) for row in listed])
-    assert_pairs(people, pairs(everybody, nameless, with_others=True))
-    instant = as_of or CAPTURED[captured]
+    assert_pairs(people, pairs(oracle_users, nameless, with_others=True))
+    instant = as_of or CAPTURE_TIMES[captured]
     assert {
         (row["account_id"], row["user"], row["credential"]): (row["status"], row["message"]) for row in findings
     } == {
-        (one.account, one.name, held.slot): verdict(one, held, everybody, leaving, instant, CAPTURED[captured])
-        for one in everybody
-        for held in one.credentials
-        if held.is_active
+        (member.account, member.name, credential.slot): verdict(
+            member, credential, oracle_users, leaving, instant, CAPTURE_TIMES[captured]
+        )
+        for member in oracle_users
+        for credential in member.credentials
+        if credential.is_active
     }
     for row in findings:
         ahead = row["status"] == "pass" and row["reason"] == "leaves_later"
@@ -141,37 +143,41 @@ def test_the_oracle_says_the_same(
         assert row["basis"] is None
         if ahead:
             assert row["fails_at"] == row["basis_time"] > instant
-    assert_uses(leavers, leaving, everybody, instant, CAPTURED[captured])
+    assert_uses(leavers, leaving, oracle_users, instant, CAPTURE_TIMES[captured])
 
 
 def assert_pairs(table: list[dict[str, Any]], expected: set[tuple[Any, ...]]) -> None:
-    found = [(row["line"], row["account_id"], row["iam_user"], row["status"]) for row in table]
-    assert len(found) == len(set(found))
-    assert set(found) == expected
+    keys = [(row["line"], row["account_id"], row["iam_user"], row["status"]) for row in table]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == expected
     last = (1 << 31, "~", "~")
-    order = [tuple(end if one is None else one for one, end in zip(row, last, strict=False)) for row in found]
+    order = [tuple(end if value is None else value for value, end in zip(row, last, strict=False)) for row in keys]
     assert order == sorted(order)
 
 
 def assert_uses(
-    table: list[dict[str, Any]], rows: list[Row], everybody: list[User], as_of: datetime, captured: datetime
+    table: list[dict[str, Any]], rows: list[Row], oracle_users: list[User], as_of: datetime, captured: datetime
 ) -> None:
-    """Hold what the table says of active credentials against the oracle."""
+    """Compare the active credentials of the table with those of the oracle."""
     of_line = {row.line: row for row in rows}
     for row in table:
-        one = of_line[row["line"]]
-        assert (row["user"] or "", row["email"] or "", row["last_day"]) == (one.user, one.email, one.last_day)
+        leaver = of_line[row["line"]]
+        assert (row["user"] or "", row["email"] or "", row["last_day"]) == (leaver.user, leaver.email, leaver.last_day)
         if row["status"] == "no_user":
             assert row["active_credentials"] is row["has_left"] is row["used_after"] is row["source"] is None
             continue
-        (mine,) = (who for who in everybody if (who.account, who.name) == (row["account_id"], row["iam_user"]))
-        active = [held for held in mine.credentials if held.is_active]
+        (iam_user,) = (
+            candidate
+            for candidate in oracle_users
+            if (candidate.account, candidate.name) == (row["account_id"], row["iam_user"])
+        )
+        active = [credential for credential in iam_user.credentials if credential.is_active]
         assert row["active_credentials"] == len(active)
         assert row["last_used"] == max((h.used for h in active if isinstance(h.used, datetime)), default=None)
-        assert row["has_left"] == (left_at(one) <= as_of)
-        each = [used_after(held, one, captured) for held in active]
-        known = None if not each or None in each else False
-        assert row["used_after"] is (True if True in each else known)
+        assert row["has_left"] == (left_at(leaver) <= as_of)
+        each = [used_after(credential, leaver, captured) for credential in active]
+        without_use = None if not each or None in each else False
+        assert row["used_after"] is (True if True in each else without_use)
 
 
 LEAVERS = """\
@@ -192,15 +198,15 @@ def folder(tmp_path: Path) -> Path:
     """Return a folder with lists, and reports of two accounts."""
     write(tmp_path / "leavers.csv", LEAVERS)
     write(tmp_path / "people.csv", PEOPLE)
-    used, unused = key(rotated=MADE, used="2026-10-15T08:00:00Z"), key(2, rotated=MADE)
+    used, unused = key(rotated=CREATED, used="2026-10-15T08:00:00Z"), key(2, rotated=CREATED)
     first = [
         user("billing", **OLD, **used, **unused),
         user("reader", **OLD, **key(rotated="2026-10-01T00:00:00Z", used="2026-10-30T08:00:00Z")),
         user("twins", **OLD, **used),
     ]
     second = [
-        user("deployer", account="444455556666", **OLD, **password(changed=MADE, used="2026-09-30T08:00:00Z")),
-        user("Billing", account="444455556666", **OLD, **key(active="false", rotated=MADE)),
+        user("deployer", account="444455556666", **OLD, **password(changed=CREATED, used="2026-09-30T08:00:00Z")),
+        user("Billing", account="444455556666", **OLD, **key(active="false", rotated=CREATED)),
         user("backup-operator", account="444455556666", **OLD, **used),
     ]
     for account, rows in (("111122223333", first), ("444455556666", second)):
@@ -212,33 +218,33 @@ def audit(folder: Path, *options: str) -> Any:  # noqa: ANN401 - what ran
     return run("audit", "in", "-o", "out", "--leavers", "leavers.csv", *options, cwd=folder)
 
 
-SAID = (
+LEAVERS_IN_WORDS = (
     "3 active credentials of 2 users who left; 1 was used after the last day; 1 not checked; 4 users match a row of "
     "leavers.csv; 2 unclear pairs of row and user; 1 row without a user (leavers.parquet, sheet Leavers)."
 )
-SAID_OF_PEOPLE = "3 users are not in people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
+PEOPLE_IN_WORDS = "3 users are not in people.csv; 1 row without a user; 3 matched (people.parquet, sheet People)."
 
 
-def test_the_screen_says_who_left_and_who_is_in_no_list(folder: Path) -> None:
+def test_the_screen_names_who_left_and_who_is_in_no_list(folder: Path) -> None:
     done = audit(folder, "--people", "people.csv", "--control", "leaver-credentials", "--format", "parquet")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert SAID in lines
-    assert SAID_OF_PEOPLE in lines
-    assert lines[lines.index(SAID_OF_PEOPLE) + 1] == (
+    assert LEAVERS_IN_WORDS in lines
+    assert PEOPLE_IN_WORDS in lines
+    assert lines[lines.index(PEOPLE_IN_WORDS) + 1] == (
         "A user who is not in the list, or has not left yet, passes leaver-credentials."
     )
     assert "  leavers.csv:5 intern@example.com: no user has this name" in lines
     assert "leaver-credentials: 3 of 6 fail; 1 not checked; 2 pass; " in done.stdout
     assert "Exit code 1: 1 control fails (leaver-credentials is high)." in lines
     shown = run("show", "out", "--control", "leaver-credentials", cwd=folder).stdout
-    for said in (
+    for words in (
         "its user left on 2026-09-30; used after that, last on 2026-10-15",
         "its user left on 2026-09-30; not used after that",
         "its user leaves on 2026-11-05; passes until 2026-11-05",
         "its user is not in the list of leavers",
     ):
-        assert said in shown
+        assert words in shown
     issues = parquet.read_table(folder / "out/issues.parquet").to_pylist()
     assert {row["code"]: (row["source"], row["message"]) for row in issues} == {
         "leavers_unclear": (
@@ -296,18 +302,18 @@ def test_rows_without_a_user_are_named_with_the_name_that_may_be_meant(folder: P
         ]
 
 
-def test_the_page_and_the_pdf_say_who_left(folder: Path) -> None:
+def test_the_page_and_the_pdf_name_who_left(folder: Path) -> None:
     audit(folder, "--format", "parquet")
     evidence = EvidenceSet.at(str(folder / "out"))
-    said = comparisons_in_words(evidence.summary)[0]
-    assert said == SAID
-    assert said in content_of_audit(evidence, 0).lines
+    words = comparisons_in_words(evidence.summary)[0]
+    assert words == LEAVERS_IN_WORDS
+    assert words in content_of_audit(evidence, 0).lines
     run("render", "out", "--format", "html", cwd=folder)
     page = re.sub(r"</?a[^>]*>", "", (folder / "out/report.html").read_text(encoding="utf-8"))
     assert "3 active credentials of 2 users who left; 1 was used after the last day" in page
 
 
-def test_what_comes_due_is_listed(folder: Path) -> None:
+def test_a_leaver_of_the_near_future_comes_due(folder: Path) -> None:
     done = audit(folder, "--control", "leaver-credentials", "--format", "parquet", "--due-within", "5")
     assert "111122223333 reader access_key_1" in done.stdout
     assert "its user leaves on 2026-11-05" in done.stdout
@@ -315,7 +321,7 @@ def test_what_comes_due_is_listed(folder: Path) -> None:
     assert "leaver-credentials" not in [row["control"] for row in due["by_control"]]
 
 
-def test_the_set_tells_all_by_itself(folder: Path) -> None:
+def test_the_evidence_set_keeps_the_counts_of_the_lists(folder: Path) -> None:
     facts = json.loads(audit(folder, "--people", "people.csv", "--json").stdout)
     none = {"several_people": 0, "several_users": 0, "not_in_list": 0, "no_user": 0, "matched": 0}
     assert facts["leavers"] == none | {"several_people": 2, "no_user": 1, "matched": 4}
@@ -353,11 +359,11 @@ def test_the_workbook_has_both_lists_and_what_needs_a_look_first(folder: Path) -
     pairs_shown = [row[:2] for row in book["Summary"].iter_rows(values_only=True)]
     start = pairs_shown.index(("Leavers (sheet Leavers)", "3 active credentials of 2 users who left"))
     assert (
-        f"{'; '.join(str(said) for _, said in pairs_shown[start : start + 6])} (leavers.parquet, sheet Leavers)."
-        == SAID
+        f"{'; '.join(str(words) for _, words in pairs_shown[start : start + 6])} (leavers.parquet, sheet Leavers)."
+        == LEAVERS_IN_WORDS
     )
-    of_people = "; ".join(str(said) for _, said in pairs_shown[start + 6 : start + 9])
-    assert f"{of_people} (people.parquet, sheet People)." == SAID_OF_PEOPLE
+    of_people = "; ".join(str(words) for _, words in pairs_shown[start + 6 : start + 9])
+    assert f"{of_people} (people.parquet, sheet People)." == PEOPLE_IN_WORDS
     assert "leavers: leavers.csv, sha256 " in "".join(
         str(cell.value) for row in book["Provenance"].iter_rows(max_row=30) for cell in row
     )
@@ -377,15 +383,15 @@ def test_all_that_a_leaver_has_is_removed_and_nothing_is_renewed(folder: Path) -
     rows = [
         user(
             "billing",
-            user_creation_time=MADE,
+            user_creation_time=CREATED,
             mfa_active="false",
-            **password(changed=MADE, used=used),
-            **key(rotated=MADE, used=used),
-            **key(2, rotated=MADE, used="2026-03-01T08:00:00Z"),
+            **password(changed=CREATED, used=used),
+            **key(rotated=CREATED, used=used),
+            **key(2, rotated=CREATED, used="2026-03-01T08:00:00Z"),
             cert_1_active="true",
-            cert_1_last_rotated=MADE,
+            cert_1_last_rotated=CREATED,
         ),
-        user("backup-operator", user_creation_time=MADE, **password(changed=MADE, used=used)),
+        user("backup-operator", user_creation_time=CREATED, **password(changed=CREATED, used=used)),
     ]
     write(folder / "in/2026-10-31_111122223333.csv", csv_of(root("111122223333"), *rows))
     audit(folder, "--format", "remediation", "--all-controls")
@@ -442,7 +448,7 @@ def test_the_control_is_judged_beside_all_others(folder: Path, options: tuple[st
     assert {"leavers", "people"}.isdisjoint(without)
 
 
-def test_a_policy_alone_does_not_have_it_judged(folder: Path) -> None:
+def test_a_policy_alone_does_not_judge_the_control(folder: Path) -> None:
     write(folder / "policy.toml", '[controls.leaver-credentials]\nseverity = "critical"\n')
     options = ("--policy", "policy.toml", "--format", "parquet", "--json")
     without = json.loads(run("audit", "in", "-o", "out", *options, cwd=folder).stdout)
@@ -473,13 +479,13 @@ source = "https://example.com"
 """
 
 
-def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) -> None:
+def test_a_framework_with_the_control_is_not_met_without_the_list(folder: Path) -> None:
     write(folder / "ours.toml", FRAMEWORK)
     options = ("--benchmark", "ours.toml", "--format", "parquet", "--json")
     (first, _) = json.loads(audit(folder, *options).stdout)["by_requirement"]
     assert (first["accounts"]["fail"], first["accounts"]["pass"]) == (2, 0)
-    found = run("audit", "in", "-o", "out", *options, cwd=folder)
-    rows = {row["requirement"]: row["accounts"] for row in json.loads(found.stdout)["by_requirement"]}
+    without_list = run("audit", "in", "-o", "out", *options, cwd=folder)
+    rows = {row["requirement"]: row["accounts"] for row in json.loads(without_list.stdout)["by_requirement"]}
     assert rows["A.1"]["not_checked"] == 2
     write(folder / "ours.toml", FRAMEWORK.partition('[[requirements]]\nnumber = "A.2"')[0])
     done = run("audit", "in", "-o", "out", *options, cwd=folder)
@@ -510,7 +516,7 @@ def test_a_framework_that_asks_for_it_is_not_met_without_the_list(folder: Path) 
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(folder: Path, command: tuple[str, ...], message: str) -> None:
+def test_lists_and_options_that_do_not_fit_are_refused(folder: Path, command: tuple[str, ...], message: str) -> None:
     done = run(*command, cwd=folder)
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {message}")
 
@@ -523,7 +529,7 @@ def test_the_control_needs_its_list_in_python_as_well(tmp_path: Path) -> None:
 
 def test_root_is_nobody_and_a_row_without_a_name_could_be_anybody(tmp_path: Path) -> None:
     write(tmp_path / "leavers.csv", "user,last_day\n<root_account>,2026-09-30\nann,2026-09-30\n")
-    nameless = user("", **key(rotated=MADE)) | {"arn": "arn:aws:iam::111122223333:user/"}
+    nameless = user("", **key(rotated=CREATED)) | {"arn": "arn:aws:iam::111122223333:user/"}
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), nameless))
     audit(tmp_path, "--control", "leaver-credentials", "--format", "parquet")
     findings = parquet.read_table(tmp_path / "out/findings.parquet").to_pylist()
@@ -537,7 +543,7 @@ def test_root_is_nobody_and_a_row_without_a_name_could_be_anybody(tmp_path: Path
 @pytest.mark.parametrize("flag", ["?", ""])
 def test_a_leaver_s_credential_of_unknown_state_is_not_decided(tmp_path: Path, flag: str) -> None:
     write(tmp_path / "leavers.csv", "user,last_day\nann,2026-09-30\n")
-    rows = [user("ann", **key(active=flag, rotated=MADE)), user("bo", **key(active=flag, rotated=MADE))]
+    rows = [user("ann", **key(active=flag, rotated=CREATED)), user("bo", **key(active=flag, rotated=CREATED))]
     rows.append(user("cy", **key(rotated="2026-11-05T00:00:00Z")))
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(root(), *rows))
     audit(tmp_path, "--control", "leaver-credentials", "--format", "parquet")
@@ -550,7 +556,10 @@ def test_a_leaver_s_credential_of_unknown_state_is_not_decided(tmp_path: Path, f
 
 
 def test_each_snapshot_is_compared_and_the_trend_counts_both(folder: Path) -> None:
-    earlier = [user("billing", **OLD, **key(rotated=MADE)), user("reader@example.com", **OLD, **key(rotated=MADE))]
+    earlier = [
+        user("billing", **OLD, **key(rotated=CREATED)),
+        user("reader@example.com", **OLD, **key(rotated=CREATED)),
+    ]
     write(folder / "in/2026-09-30_111122223333.csv", csv_of(root(mfa_active="true"), *earlier))
     facts = json.loads(audit(folder, "--format", "parquet", "--json").stdout)
     (trend,) = (row for row in facts["trend"]["by_control"] if row["control"] == "leaver-credentials")

@@ -1,4 +1,4 @@
-"""Names of all that the program makes, outputs and what is there for a moment, are names on Windows as well."""
+"""Windows allows the names of all files and folders that the program makes, also of temporary ones."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ LONGEST_FOLDER = 160
 
 
 def faults(paths: set[str]) -> list[str]:
-    """Return what Windows refuses of paths relative to one folder: of names, and of two that differ in case alone."""
-    found = []
+    """Return the names of relative paths that Windows refuses, and paths that differ in case alone."""
+    problems = []
     for path in sorted(paths):
         for name in path.split("/"):
             stem = name.partition(".")[0].rstrip(" ").casefold()
             if not name or re.search(r'[<>:"\\|?*\x00-\x1f]', name) or name[-1] in ". " or stem in DEVICES:
-                found.append(f"{path}: {name!r} is no name")
+                problems.append(f"{path}: {name!r} is no name")
     whole = {part for path in paths for part in parents(path)}
     spelled: dict[str, list[str]] = {}
     for part in sorted(whole):
         spelled.setdefault(part.casefold(), []).append(part)
-    return found + [f"{' and '.join(parts)} are one" for parts in spelled.values() if len(parts) > 1]
+    return problems + [f"{' and '.join(parts)} are one" for parts in spelled.values() if len(parts) > 1]
 
 
 def parents(path: str) -> list[str]:
@@ -70,24 +70,24 @@ def test_the_rule_finds_what_windows_refuses(name: str) -> None:
     assert faults({name})
 
 
-def test_the_rule_finds_names_that_are_one_and_lets_others_pass() -> None:
+def test_the_rule_finds_names_that_collide_and_accepts_others() -> None:
     assert faults({"x/A.xlsx", "x/a.xlsx"})
     assert faults({"x/a", "X/b"})
     assert faults({"console.xlsx", ".a.b", "com10", "account=1/part-0.parquet", "x/a", "y/A", "nully"}) == []
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Return the paths below the current folder, relative to it, of all that is made from now on."""
-    found = set[str]()
+def written_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the paths of all files and folders that are made from now on, relative to the current folder."""
+    paths = set[str]()
     monkeypatch.chdir(tmp_path)
 
     def noting(function: Any, at: int = 0) -> Any:  # noqa: ANN401
-        def call(*given: Any, **named: Any) -> Any:  # noqa: ANN401
-            path = given[at] if isinstance(given[at], str | Path) else "/"
-            if "dir_fd" not in named and Path(path).absolute().is_relative_to(tmp_path):
-                found.add(Path(path).absolute().relative_to(tmp_path).as_posix())
-            return function(*given, **named)
+        def call(*arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
+            path = arguments[at] if isinstance(arguments[at], str | Path) else "/"
+            if "dir_fd" not in keywords and Path(path).absolute().is_relative_to(tmp_path):
+                paths.add(Path(path).absolute().relative_to(tmp_path).as_posix())
+            return function(*arguments, **keywords)
 
         return call
 
@@ -99,17 +99,19 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     monkeypatch.setattr(
         io,
         "open",
-        lambda path, mode="r", *more, **named: (opened if "r" in mode else noted)(path, mode, *more, **named),
+        lambda path, mode="r", *arguments, **keywords: (opened if "r" in mode else noted)(
+            path, mode, *arguments, **keywords
+        ),
     )
     system_open, system_noted = os.open, noting(os.open)
     monkeypatch.setattr(
         os,
         "open",
-        lambda path, flags, *more, **named: (system_noted if flags & os.O_CREAT else system_open)(
-            path, flags, *more, **named
+        lambda path, flags, *arguments, **keywords: (system_noted if flags & os.O_CREAT else system_open)(
+            path, flags, *arguments, **keywords
         ),
     )
-    return found
+    return paths
 
 
 OWNERS = [
@@ -165,7 +167,7 @@ COMMANDS = (
 )
 
 
-def test_all_names_are_names_on_windows(tmp_path: Path, made: set[str]) -> None:
+def test_windows_allows_all_names(tmp_path: Path, written_paths: set[str]) -> None:
     accounts = [f"{111122223333 + number}" for number in range(len(OWNERS))]
     quoted = ['"' + owner.replace('"', '""') + '"' for owner in OWNERS]
     rows = (f"{account},n,{owner}\n" for account, owner in zip(accounts, quoted, strict=True))
@@ -180,22 +182,24 @@ def test_all_names_are_names_on_windows(tmp_path: Path, made: set[str]) -> None:
     unknown["arn"] = "arn:aws:iam::nobody:user/CON"
     write(tmp_path / "in/more/unknown_2026-10-31.csv", csv_of(unknown))
     write(tmp_path / "p.toml", "")
-    given = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
-    made.clear()
+    input_paths = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    written_paths.clear()
     for command in COMMANDS:
         done = run(*command.split(), cwd=tmp_path)
         assert done.returncode in {0, 1, 3}, (command, done.stderr)
     settings = Settings(unused())
     audit_on_engine([str(tmp_path / "in")], settings, tmp_path / "parts", map, batch=1)
-    kept = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} - given
-    assert len([name for name in kept if name.startswith("out/owners/")]) == len(OWNERS) - 2, (
+    output_paths = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} - input_paths
+    assert len([name for name in output_paths if name.startswith("out/owners/")]) == len(OWNERS) - 2, (
         "one is empty, two are one"
     )
     for start in ("parts/findings.parquet/part-", "store/snapshots/month=", "out/charts/", "out/remediation/", ".out."):
-        assert any(name.startswith(start) for name in kept | made), start
-    assert faults(kept | made - {"."}) == []
-    # What stands below a folder, or beside it for a moment, leaves room for the folder's own path.
-    beyond = {name: len(name) - len(re.sub(r"^\.|\.[0-9a-f]{16}.*|/.*", "", name)) for name in kept | made}
+        assert any(name.startswith(start) for name in output_paths | written_paths), start
+    assert faults(output_paths | written_paths - {"."}) == []
+    # Paths below a folder, and temporary ones beside it, leave room for the path of the folder itself.
+    beyond = {
+        name: len(name) - len(re.sub(r"^\.|\.[0-9a-f]{16}.*|/.*", "", name)) for name in output_paths | written_paths
+    }
     too_long = {name: length for name, length in beyond.items() if length > LONGEST_PATH - LONGEST_FOLDER}
     assert too_long == {}
 

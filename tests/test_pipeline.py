@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("excel", "charts", "remediation")
 ENGINES: Final = {"local": Engine(batch=1), "dask": Engine("dask", batch=1, run=by_itself)}
-OTHER: Final = "444455556666"
-MANY: Final = "777788889999"
+OTHER_ACCOUNT: Final = "444455556666"
+LARGE_ACCOUNT: Final = "777788889999"
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,15 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     write(folder / "2026-10-31/odd.csv", csv_of(root(), *ODD) + "\nbroken,row\n")
     for day in ("2026-10-29", "2026-10-30"):
         write(folder / day / f"{ACCOUNT}.csv", csv_of(root(), *ODD[:3]) + "\nbroken,row,again\n")
-    many = csv_of(root(MANY), *(made_up(number, MANY) for number in range(60)))
+    many = csv_of(root(LARGE_ACCOUNT), *(made_up(number, LARGE_ACCOUNT) for number in range(60)))
     for day in ("2026-10-20", "2026-10-31"):
-        write(folder / day / f"{MANY}.csv", many)
-    # Two accounts in one file: of one of them it is the newest report, of the other it is not.
-    merged = [user(name, account=account, **key(rotated="2025-01-01T00:00:00Z")) for name, account in (("z", MANY),)]
-    old = user("ci-deploy", account=OTHER, **key(rotated="2026-01-01T00:00:00Z"))
-    write(folder / "2026-10-25/merged.csv", csv_of(root(OTHER), old, *merged))
+        write(folder / day / f"{LARGE_ACCOUNT}.csv", many)
+    # Two accounts in one file: it is the newest report of only one of them.
+    merged = [
+        user(name, account=account, **key(rotated="2025-01-01T00:00:00Z")) for name, account in (("z", LARGE_ACCOUNT),)
+    ]
+    old = user("ci-deploy", account=OTHER_ACCOUNT, **key(rotated="2026-01-01T00:00:00Z"))
+    write(folder / "2026-10-25/merged.csv", csv_of(root(OTHER_ACCOUNT), old, *merged))
     write(folder / "2026-10-31/copy.csv", many)
     write(folder / "2026-10-31/notes.txt", "nothing")
     write(folder / "2026-10-31/empty.csv", "")
@@ -67,35 +69,37 @@ def leave(
     where: Engine = ENGINES["local"],
 ) -> dict[str, bytes]:
     """Audit the fleet into a folder; return all files of it."""
-    left = pipeline.audit(fleet, settings(), str(folder), formats=formats, tables=tables, options=options, where=where)
+    written = pipeline.audit(
+        fleet, settings(), str(folder), formats=formats, tables=tables, options=options, where=where
+    )
     files = files_in(folder)
-    assert sorted(left.files) == sorted(files)
+    assert sorted(written.files) == sorted(files)
     return files
 
 
 def formats_in(folder: Path) -> dict[str, str]:
     """Return the format of each rendering that `rendered.json` lists."""
-    found = read_rendered(folder)
-    return {one["name"]: one["format"] for one in found["outputs"]} if found else {}
+    rendered = read_rendered(folder)
+    return {output["name"]: output["format"] for output in rendered["outputs"]} if rendered else {}
 
 
 # --- render gives what audit gives ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("engine", "rows"), list(product(ENGINES, [3, 100_000])))
-def test_render_gives_the_very_bytes_of_audit(fleet: list[str], tmp_path: Path, engine: str, rows: int) -> None:
+def test_render_gives_the_same_bytes_as_audit(fleet: list[str], tmp_path: Path, engine: str, rows: int) -> None:
     options, where = Options(workbook_rows=rows), ENGINES[engine]
     at_once = leave(fleet, tmp_path / "at once", FORMATS, options=options, where=where)
     alone = leave(fleet, tmp_path / "later", where=where)
     assert (engine == "dask") == any(name.startswith("findings.parquet/part-") for name in alone)
     assert RENDERED not in alone
-    left = pipeline.render(tmp_path / "later", FORMATS, tmp_path / "elsewhere", options=options)
+    written = pipeline.render(tmp_path / "later", FORMATS, tmp_path / "elsewhere", options=options)
     assert files_in(tmp_path / "later") == alone, "a set that is rendered elsewhere stays as it is"
     assert files_in(tmp_path / "elsewhere") == at_once
-    assert sorted([*left.files, *alone]) == sorted(at_once)
-    left = pipeline.render(tmp_path / "later", FORMATS, options=options)
+    assert sorted([*written.files, *alone]) == sorted(at_once)
+    written = pipeline.render(tmp_path / "later", FORMATS, options=options)
     assert files_in(tmp_path / "later") == at_once
-    assert sorted([*left.files, *alone]) == sorted(at_once)
+    assert sorted([*written.files, *alone]) == sorted(at_once)
     for name in ("at once", "elsewhere", "later"):
         assert pipeline.verify(tmp_path / name, fleet).holds
 
@@ -113,17 +117,17 @@ def test_one_format_after_the_other_gives_the_same_renderings(fleet: list[str], 
     at_once = leave(fleet, tmp_path / "at once", FORMATS)
     out = tmp_path / "out"
     alone = leave(fleet, out)
-    for place, one in enumerate(FORMATS):
-        pipeline.render(out, [one])
-        assert set(formats_in(out).values()) == set(FORMATS[: place + 1])
+    for position, format_name in enumerate(FORMATS):
+        pipeline.render(out, [format_name])
+        assert set(formats_in(out).values()) == set(FORMATS[: position + 1])
         assert pipeline.verify(out).holds
-    found = files_in(out)
-    assert found.keys() == at_once.keys()
-    assert {name for name in at_once if at_once[name] != found[name]} <= {RENDERED}
-    assert {name: found[name] for name in alone} == alone, "tables and manifest are never rewritten"
+    files = files_in(out)
+    assert files.keys() == at_once.keys()
+    assert {name for name in at_once if at_once[name] != files[name]} <= {RENDERED}
+    assert {name: files[name] for name in alone} == alone, "tables and manifest are never rewritten"
 
 
-def test_other_renderings_stay_and_the_same_format_is_made_anew(fleet: list[str], tmp_path: Path) -> None:
+def test_other_renderings_stay_and_the_same_format_is_replaced(fleet: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     before = leave(fleet, out, ("charts", "excel"))
     pipeline.render(out, ["excel"], options=Options(workbook_rows=3))
@@ -143,8 +147,8 @@ def test_other_renderings_stay_and_the_same_format_is_made_anew(fleet: list[str]
 def test_nothing_to_render_leaves_the_set_as_it_is(fleet: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     before = leave(fleet, out)
-    left = pipeline.render(out, ["parquet"])
-    assert left.files == []
+    written = pipeline.render(out, ["parquet"])
+    assert written.files == []
     assert files_in(out) == before
     pipeline.render(out, ["charts"])
     before = files_in(out)
@@ -152,7 +156,7 @@ def test_nothing_to_render_leaves_the_set_as_it_is(fleet: list[str], tmp_path: P
     assert files_in(out) == before
 
 
-def test_rendered_json_says_from_what_and_how(fleet: list[str], tmp_path: Path) -> None:
+def test_rendered_json_names_the_manifest_settings_and_versions(fleet: list[str], tmp_path: Path) -> None:
     leave(fleet, tmp_path, FORMATS, options=Options(workbook_rows=7))
     rendered, manifest = read_rendered(tmp_path), read_manifest(tmp_path)
     assert rendered is not None
@@ -161,28 +165,28 @@ def test_rendered_json_says_from_what_and_how(fleet: list[str], tmp_path: Path) 
     assert {"credreport", "pandas", "pyarrow", "matplotlib", "xlsxwriter"} == rendered["versions"].keys()
     assert {"credreport", "pandas", "pyarrow"} == manifest["versions"].keys()
     assert "workbook_rows" not in json.dumps(manifest), "the manifest has only what changes the tables"
-    assert list(dict.fromkeys(one["format"] for one in rendered["outputs"])) == list(FORMATS)
+    assert list(dict.fromkeys(output["format"] for output in rendered["outputs"])) == list(FORMATS)
 
 
 USUAL: Final = {"workbook_rows": 100_000, "due_within": 14}
 """The options of a rendering."""
 
 
-def test_rendered_json_says_how_each_was_made_that_was_made_before(fleet: list[str], tmp_path: Path) -> None:
+def test_rendered_json_keeps_how_earlier_renderings_were_made(fleet: list[str], tmp_path: Path) -> None:
     leave(fleet, tmp_path, ["excel"], options=Options(workbook_rows=7))
-    for others in (["charts"], ["remediation"]):
-        pipeline.render(tmp_path, others)
+    for formats in (["charts"], ["remediation"]):
+        pipeline.render(tmp_path, formats)
         rendered = read_rendered(tmp_path)
         assert rendered is not None
         assert rendered["settings"] == USUAL
-        for one in rendered["outputs"]:
-            assert one.get("settings") == (USUAL | {"workbook_rows": 7} if one["format"] == "excel" else None)
-            assert "versions" not in one, "those of now"
+        for output in rendered["outputs"]:
+            assert output.get("settings") == (USUAL | {"workbook_rows": 7} if output["format"] == "excel" else None)
+            assert "versions" not in output, "those of now"
     pipeline.render(tmp_path, ["charts"], options=Options(workbook_rows=7))
     rendered = read_rendered(tmp_path)
     assert rendered is not None
     assert rendered["settings"] == USUAL | {"workbook_rows": 7}
-    of_format = {one["format"]: one.get("settings") for one in rendered["outputs"]}
+    of_format = {output["format"]: output.get("settings") for output in rendered["outputs"]}
     assert of_format == {"excel": None, "charts": None, "remediation": USUAL}
 
 
@@ -191,54 +195,54 @@ def test_rendered_json_says_which_pictures_were_not_made_and_why(tmp_path: Path)
     passing = write(tmp_path / f"in/2026-10-31_{ACCOUNT}.csv", csv_of(root(), user("auditor", **recent)))
     out, unused_only = tmp_path / "out", Settings(make_checklist(controls=["unused-credentials"]), as_of=AS_OF)
     pipeline.audit([str(passing)], unused_only, str(out), formats=["charts", "excel"])
-    found = read_rendered(out)
-    assert found is not None
+    rendered = read_rendered(out)
+    assert rendered is not None
     reasons = {
         "charts/matrix.png": "Only one control was judged.",
         "charts/requirements.png": "No framework was chosen (--benchmark).",
         "charts/accounts.png": "No credential fails in any account.",
         "charts/age_vs_idle.png": "No IAM user in the judged reports has an active access key.",
     }
-    assert found["not_made"] == [{"name": name, "format": "charts", "why": why} for name, why in reasons.items()]
+    assert rendered["not_made"] == [{"name": name, "format": "charts", "why": why} for name, why in reasons.items()]
     assert not reasons.keys() & files_in(out).keys()
     assert pipeline.verify(out).holds
-    # What was not made before stays on record, and what is made anew is so once.
+    # Pictures that were not made stay listed, and each is listed once.
     for formats in (["excel"], ["charts"], ["excel", "charts"]):
         pipeline.render(out, formats)
         again = read_rendered(out)
         assert again is not None
-        assert again["not_made"] == found["not_made"]
+        assert again["not_made"] == rendered["not_made"]
         assert pipeline.verify(out).holds
     assert pipeline.render(out, ["charts"], tmp_path / "copy").files[-1] == RENDERED
     copied = read_rendered(tmp_path / "copy")
     assert copied is not None
-    assert copied["not_made"] == found["not_made"]
+    assert copied["not_made"] == rendered["not_made"]
 
 
 def test_a_set_without_any_picture_is_described_and_holds(tmp_path: Path) -> None:
     path = write(tmp_path / f"in/2026-10-31_{ACCOUNT}.csv", csv_of(root()))
     out, unused_only = tmp_path / "out", Settings(make_checklist(controls=["unused-credentials"]), as_of=AS_OF)
-    left = pipeline.audit([str(path)], unused_only, str(out), formats=["charts"])
-    assert RENDERED in left.files
-    assert sorted(left.files) == sorted(files_in(out))
-    found = read_rendered(out)
-    assert found is not None
-    assert found["outputs"] == []
-    assert [one["name"] for one in found["not_made"]] == [f"charts/{name}.png" for name in AUDIT_PICTURES]
+    written = pipeline.audit([str(path)], unused_only, str(out), formats=["charts"])
+    assert RENDERED in written.files
+    assert sorted(written.files) == sorted(files_in(out))
+    rendered = read_rendered(out)
+    assert rendered is not None
+    assert rendered["outputs"] == []
+    assert [picture["name"] for picture in rendered["not_made"]] == [f"charts/{name}.png" for name in AUDIT_PICTURES]
     assert pipeline.verify(out).holds
     pipeline.render(out, ["charts"])
-    assert read_rendered(out) == found
+    assert read_rendered(out) == rendered
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
 def assert_refused(folder: Path, out: Path, match: str, hint: str, formats: Sequence[str] = FORMATS) -> None:
-    """Neither the set itself nor another folder gets a rendering, and nothing is changed."""
+    """Require that neither the set itself nor another folder gets a rendering, and that no file is changed."""
     before = files_in(folder)
-    for place in (None, out):
+    for target in (None, out):
         with pytest.raises(InputError, match=match) as error:
-            pipeline.render(folder, formats, place)
+            pipeline.render(folder, formats, target)
         assert hint in error.value.hint
     assert files_in(folder) == before
     assert not out.exists()
@@ -267,19 +271,19 @@ def test_a_table_that_is_gone_is_refused(fleet: list[str], tmp_path: Path) -> No
 def test_a_set_of_another_version_is_refused_with_what_to_do(fleet: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     leave(fleet, out)
-    known = read_manifest(out)
-    first = {name: value for name, value in known.items() if name != "digest"} | {"schema_version": 1}
+    manifest = read_manifest(out)
+    first = {name: value for name, value in manifest.items() if name != "digest"} | {"schema_version": 1}
     write(out / MANIFEST, json.dumps(first, indent=2))
     assert_refused(
         out, tmp_path / "other", "has schema version 1, this credreport reads version 3", "run the command again"
     )
-    (out / MANIFEST).write_bytes(seal(known | {"schema_version": 4}))
+    (out / MANIFEST).write_bytes(seal(manifest | {"schema_version": 4}))
     assert_refused(
         out, tmp_path / "other", "has schema version 4, this credreport reads version 3", "update credreport"
     )
 
 
-def test_what_is_no_set_is_refused(fleet: list[str], tmp_path: Path) -> None:
+def test_a_folder_without_an_evidence_set_is_refused(fleet: list[str], tmp_path: Path) -> None:
     assert_refused(Path(fleet[0]), tmp_path / "other", "no evidence set", "credreport audit -o DIR")
 
 
@@ -306,7 +310,7 @@ def test_a_workbook_that_a_person_changed_is_not_replaced(fleet: list[str], tmp_
     assert pipeline.verify(tmp_path / "other").holds
 
 
-def test_renderings_of_another_set_are_not_taken_for_those_of_this_one(fleet: list[str], tmp_path: Path) -> None:
+def test_renderings_of_another_set_are_refused(fleet: list[str], tmp_path: Path) -> None:
     leave(fleet, tmp_path / "out", ["excel"])
     rendered = read_rendered(tmp_path / "out")
     assert rendered is not None
@@ -332,32 +336,38 @@ def test_rows_in_are_rows_out_and_rejected_and_not_judged(fleet: list[str], tmp_
     manifest, users = read_manifest(out), rows_of(out, "users")
     rejected = [row for row in rows_of(out, "issues") if CODES[row["code"]].level >= Level.REJECTED and row["line"]]
     roles = set()
-    for one in manifest["inputs"]:
-        parts = one["accounts"]
+    for report in manifest["inputs"]:
+        parts = report["accounts"]
         roles |= {part["role"] for part in parts}
-        assert one["rows"] == sum(part["rows"] for part in parts) + one["rejected"], one["name"]
+        assert report["rows"] == sum(part["rows"] for part in parts) + report["rejected"], report["name"]
         # In the file a line each, below the header.
-        assert one["rows"] == len(Path(one["name"]).read_text(encoding="utf-8").strip().splitlines()) - 1
-        left = [row for row in users if row["source"] == one["name"]]
+        assert report["rows"] == len(Path(report["name"]).read_text(encoding="utf-8").strip().splitlines()) - 1
+        judged_rows = [row for row in users if row["source"] == report["name"]]
         of_account = {part["account_id"]: part["rows"] for part in parts if part["role"] == "judged"}
-        assert one["judged"] == bool(of_account)
+        assert report["judged"] == bool(of_account)
         for account, rows in of_account.items():
-            assert sum(row["account_id"] == account for row in left) == rows
-        assert len(left) == sum(of_account.values())
+            assert sum(row["account_id"] == account for row in judged_rows) == rows
+        assert len(judged_rows) == sum(of_account.values())
         if {part["role"] for part in parts} == {"judged"}:
-            lines = [row["line"] for row in left] + [row["line"] for row in rejected if row["source"] == one["name"]]
-            assert sorted(lines) == list(range(2, one["rows"] + 2)), "each row is out, or rejected by its line"
+            lines = [row["line"] for row in judged_rows] + [
+                row["line"] for row in rejected if row["source"] == report["name"]
+            ]
+            assert sorted(lines) == list(range(2, report["rows"] + 2)), "each row is out, or rejected by its line"
     assert roles == ({"judged"} if every else {"judged", "trend", "not_judged"})
     counts = manifest["counts"]
     assert counts["users"] == len(users)
     assert counts["rows"] == counts["users"] + counts["rows_rejected"] + counts["rows_not_judged"]
-    assert counts["rows_rejected"] == sum(one["rejected"] for one in manifest["inputs"]) > 0
-    assert {Path(one["source"]).name for one in manifest["not_read"]} == {"copy.csv", "notes.txt", "empty.csv"}
+    assert counts["rows_rejected"] == sum(report["rejected"] for report in manifest["inputs"]) > 0
+    assert {Path(file["source"]).name for file in manifest["not_read"]} == {"copy.csv", "notes.txt", "empty.csv"}
 
 
 def test_the_manifest_lists_the_tables_alone(fleet: list[str], tmp_path: Path) -> None:
     files = leave(fleet, tmp_path / "out", FORMATS, tables=["findings"])
     manifest = unseal(files[MANIFEST])
-    assert [one["name"] for one in manifest["outputs"]] == ["findings.parquet", "tallies.parquet", "trend.parquet"]
+    assert [output["name"] for output in manifest["outputs"]] == [
+        "findings.parquet",
+        "tallies.parquet",
+        "trend.parquet",
+    ]
     assert manifest["kind"] == "audit"
     assert manifest == unseal(leave(fleet, tmp_path / "again", tables=["findings"])[MANIFEST])

@@ -64,12 +64,12 @@ def test_everything_a_policy_may_hold(tmp_path: Path) -> None:
     assert policy.severity("access-key-rotation") is Severity.HIGH
     assert policy.severity("root-mfa") is None
     assert (policy.enabled("mfa-every-user"), policy.enabled("root-mfa")) == (False, True)
-    sealed, other = policy.waivers
-    assert (sealed.id, sealed.line, other.id, other.line) == ("break-glass", 10, "a b", 21)
+    sealed, quoted = policy.waivers
+    assert (sealed.id, sealed.line, quoted.id, quoted.line) == ("break-glass", 10, "a b", 21)
     assert (sealed.expires, sealed.ticket) == (date(2027, 1, 31), "SEC-123")
     assert sealed.end == datetime(2027, 1, 31, 23, 59, 59, 999999, tzinfo=UTC)
     assert sealed.scope == "account 111122223333, user break-glass-*, credential password, control unused-credentials"
-    assert (other.account, other.credential, other.control, other.ticket) == (None, None, None, None)
+    assert (quoted.account, quoted.credential, quoted.control, quoted.ticket) == (None, None, None, None)
     assert policy_of(tmp_path, "").waivers == ()
     assert policy_of(tmp_path, "\ufeff" + FULL).waivers == policy.waivers
     assert policy_of(tmp_path, FULL.replace("\n", "\r\n")).waivers[1].line == 21
@@ -249,33 +249,35 @@ ROWS = [
 ]
 
 
-def judged(folder: Path, text: str, rows: list[dict[str, str]] = ROWS, as_of: datetime = AS_OF, *more: str) -> Audit:
+def audit_with_policy(
+    folder: Path, text: str, rows: list[dict[str, str]] = ROWS, as_of: datetime = AS_OF, *more_controls: str
+) -> Audit:
     policy = policy_of(folder, text)
-    checklist = make_checklist(controls=["unused-credentials", *more], policy=policy)
+    checklist = make_checklist(controls=["unused-credentials", *more_controls], policy=policy)
     return audit([write(folder / "2026-10-31.csv", csv_of(*rows))], Settings(checklist, as_of=as_of))
 
 
-def covered(result: Audit) -> dict[tuple[str, str], str]:
+def waivers_by_check(result: Audit) -> dict[tuple[str, str], str]:
     rows = result.findings[result.findings["waiver"].notna()]
     return {(row["user"], row["credential"]): row["waiver"] for row in rows.to_dict("records")}
 
 
 def notes(result: Audit) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
+    lines_by_code: dict[str, list[int]] = {}
     for row in result.issues.to_dict("records"):
         if row["code"].startswith("waiver_"):
-            found.setdefault(row["code"], []).append(row["line"])
-    return found
+            lines_by_code.setdefault(row["code"], []).append(row["line"])
+    return lines_by_code
 
 
-def test_one_valid_one_expired_one_unmatched(tmp_path: Path) -> None:
+def test_valid_expired_and_unmatched_waivers_are_told_apart(tmp_path: Path) -> None:
     text = (
         waiver("valid", user="break-glass-*")
         + waiver("expired", "2026-10-30", user="breaks")
         + waiver("unmatched", user="nobody")
     )
-    result = judged(tmp_path, text)
-    assert covered(result) == {
+    result = audit_with_policy(tmp_path, text)
+    assert waivers_by_check(result) == {
         ("Break-Glass-1", "password"): "valid",
         ("break-glass-2", "password"): "valid",
         ("break-glass-2", "access_key_1"): "valid",
@@ -292,10 +294,10 @@ def test_one_valid_one_expired_one_unmatched(tmp_path: Path) -> None:
     assert result.exit_code == 1
 
 
-def test_what_is_excepted_does_not_count_for_the_exit_code(tmp_path: Path) -> None:
-    everything = judged(tmp_path, waiver("all", control="unused-credentials"))
+def test_waived_checks_do_not_count_for_the_exit_code(tmp_path: Path) -> None:
+    everything = audit_with_policy(tmp_path, waiver("all", control="unused-credentials"))
     assert (everything.totals["fail"], everything.totals["not_checked"], everything.exit_code) == (4, 1, 0)
-    but_one = judged(tmp_path, waiver("most", user="b*"))
+    but_one = audit_with_policy(tmp_path, waiver("most", user="b*"))
     assert (but_one.totals["open"], but_one.exit_code) == (1, 1), "what could not be decided is left"
 
 
@@ -315,16 +317,18 @@ def test_what_is_excepted_does_not_count_for_the_exit_code(tmp_path: Path) -> No
         ({"user": "fine"}, set()),
     ],
 )
-def test_matching(tmp_path: Path, matching: dict[str, str], users: set[str]) -> None:
-    result = judged(tmp_path, waiver("x", **matching))
-    assert {name for name, _ in covered(result)} == users
+def test_waivers_match_by_account_user_credential_and_control(
+    tmp_path: Path, matching: dict[str, str], users: set[str]
+) -> None:
+    result = audit_with_policy(tmp_path, waiver("x", **matching))
+    assert {name for name, _ in waivers_by_check(result)} == users
     assert ("waiver_unmatched" in notes(result)) == (not users)
 
 
 def test_a_name_is_no_pattern(tmp_path: Path) -> None:
     rows = [user("a.b", **key(rotated=OLD)), user("axb", **key(rotated=OLD)), user("a+b", **key(rotated=OLD))]
-    assert {name for name, _ in covered(judged(tmp_path, waiver("x", user="a.b"), rows))} == {"a.b"}
-    assert {name for name, _ in covered(judged(tmp_path, waiver("x", user="a+b"), rows))} == {"a+b"}
+    assert {name for name, _ in waivers_by_check(audit_with_policy(tmp_path, waiver("x", user="a.b"), rows))} == {"a.b"}
+    assert {name for name, _ in waivers_by_check(audit_with_policy(tmp_path, waiver("x", user="a+b"), rows))} == {"a+b"}
 
 
 @pytest.mark.parametrize(
@@ -339,26 +343,26 @@ def test_a_name_is_no_pattern(tmp_path: Path) -> None:
 def test_the_last_day_counts_and_thirty_days_before_it_are_reported(
     tmp_path: Path, expires: str, code: str | None, *, counts: bool
 ) -> None:
-    result = judged(tmp_path, waiver("x", expires, user="breaks"))
-    assert bool(covered(result)) == counts
+    result = audit_with_policy(tmp_path, waiver("x", expires, user="breaks"))
+    assert bool(waivers_by_check(result)) == counts
     assert list(notes(result)) == ([code] if code else [])
 
 
-def test_the_first_that_matches_counts_and_an_expired_one_gives_way(tmp_path: Path) -> None:
+def test_the_first_waiver_in_force_that_matches_counts(tmp_path: Path) -> None:
     text = waiver("old", "2026-01-31", user="breaks") + waiver("first", user="breaks") + waiver("second", user="b*")
-    result = judged(tmp_path, text)
-    assert covered(result)["breaks", "password"] == "first"
-    assert covered(result)["Break-Glass-1", "password"] == "second"
-    # Each is told what it covers itself, and an old one that was renewed leaves nothing open.
+    result = audit_with_policy(tmp_path, text)
+    assert waivers_by_check(result)["breaks", "password"] == "first"
+    assert waivers_by_check(result)["Break-Glass-1", "password"] == "second"
+    # Each has the count of what it covers itself, and an expired waiver that was renewed leaves nothing open.
     assert result.waivers["failing"].tolist() == [0, 1, 3]
     assert result.waivers["failing"].sum() == result.totals["waived"]
     (message,) = result.issues[result.issues["code"] == "waiver_expired"]["message"]
     assert "nothing depends on it any more" in message
 
 
-def test_what_was_not_judged_is_no_reason_to_remove_an_exception(tmp_path: Path) -> None:
+def test_a_waiver_of_something_not_judged_need_not_be_removed(tmp_path: Path) -> None:
     text = waiver("a", control="root-mfa") + waiver("b", account="123456789012") + waiver("c", user="nobody")
-    result = judged(tmp_path, text)
+    result = audit_with_policy(tmp_path, text)
     messages = result.issues[result.issues["code"] == "waiver_unmatched"]["message"].tolist()
     assert "because root-mfa was not judged" in messages[0]
     assert "because account 123456789012 was not judged" in messages[1]
@@ -366,18 +370,18 @@ def test_what_was_not_judged_is_no_reason_to_remove_an_exception(tmp_path: Path)
     assert "correct it, or remove it" in messages[2]
 
 
-def test_thousands_of_exceptions_and_long_reasons_take_no_longer_than_they_must(tmp_path: Path) -> None:
+def test_thousands_of_waivers_and_long_reasons_take_little_time(tmp_path: Path) -> None:
     rows = [user(f"user-{n}", **key(rotated=OLD)) for n in range(3000)]
     many = "".join(waiver(f"x{n}", user=f"user-{n}") for n in range(1000))
     long = waiver("long", user="user-2999").replace('reason = "r"', 'reason = """' + "words\n" * 5000 + '"""')
     started = time.monotonic()
-    result = judged(tmp_path, many + long, rows)
+    result = audit_with_policy(tmp_path, many + long, rows)
     assert result.totals["waived"] == 1001
     assert result.waivers["line"].iloc[-1] == 5001
     assert time.monotonic() - started < 30, "neither the rows nor the lines are gone through for each waiver"
 
 
-def test_each_finding_sees_an_waiver_from_its_own_instant(tmp_path: Path) -> None:
+def test_a_waiver_is_in_force_by_the_instant_of_each_finding(tmp_path: Path) -> None:
     early = write(tmp_path / "2026-06-30_111122223333.csv", csv_of(user("a", **key(rotated=OLD))))
     late_row = user("a", account="123456789012", **key(rotated=OLD))
     late = write(tmp_path / "2026-10-31_123456789012.csv", csv_of(late_row))
@@ -390,24 +394,24 @@ def test_each_finding_sees_an_waiver_from_its_own_instant(tmp_path: Path) -> Non
     assert "expired on 2026-07-31: 1 check that it covered counts again" in message
 
 
-def test_findings_on_an_account_as_a_whole_can_be_excepted(tmp_path: Path) -> None:
+def test_findings_on_an_account_as_a_whole_can_be_waived(tmp_path: Path) -> None:
     text = waiver("vault", control="root-hardware-mfa") + waiver("who", user="*", control="root-mfa")
-    result = judged(tmp_path, text, [user("a")], AS_OF, "root-hardware-mfa", "root-mfa")
-    found = result.findings[["control", "status", "waiver"]].astype("str").fillna("-").to_numpy().tolist()
-    assert ["root-hardware-mfa", "not_checked", "vault"] in found
-    assert ["root-mfa", "not_checked", "-"] in found, "a user pattern matches nobody where there is no user"
+    result = audit_with_policy(tmp_path, text, [user("a")], AS_OF, "root-hardware-mfa", "root-mfa")
+    rows = result.findings[["control", "status", "waiver"]].astype("str").fillna("-").to_numpy().tolist()
+    assert ["root-hardware-mfa", "not_checked", "vault"] in rows
+    assert ["root-mfa", "not_checked", "-"] in rows, "a user pattern matches nobody where there is no user"
 
 
 @given(st.lists(st.sampled_from(["*", "?", "b*", "breaks", "*2", "unsure", "zz"]), max_size=4), st.integers(-40, 40))
-def test_exceptions_change_no_status_and_add_no_cover_when_they_are_fewer(globs: list[str], days: int) -> None:
+def test_waivers_change_no_status_and_fewer_waivers_cover_no_more(globs: list[str], days: int) -> None:
     expires = (AS_OF + timedelta(days=days)).date().isoformat()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         texts = [waiver(f"x{n}", expires, user=glob, control="unused-credentials") for n, glob in enumerate(globs)]
-        full, fewer = judged(folder, "".join(texts)), judged(folder, "".join(texts[:-1]))
+        full, fewer = audit_with_policy(folder, "".join(texts)), audit_with_policy(folder, "".join(texts[:-1]))
         plain = audit([str(folder / "2026-10-31.csv")], Settings(unused(), as_of=AS_OF))
     assert full.findings["status"].tolist() == plain.findings["status"].tolist()
-    assert set(covered(fewer)) <= set(covered(full))
+    assert set(waivers_by_check(fewer)) <= set(waivers_by_check(full))
     assert full.totals["open"] + full.totals["waived"] == full.totals["fail"] + full.totals["not_checked"]
     assert len(full.waivers) == len(globs)
 
@@ -419,25 +423,25 @@ def test_a_policy_in_the_current_folder_is_used_and_named(tmp_path: Path) -> Non
     write(tmp_path / "2026-10-31.csv", csv_of(*ROWS))
     write(tmp_path / "credreport.toml", waiver("all", control="unused-credentials"))
     command = ["audit", "2026-10-31.csv", "--control", "unused-credentials", "--format", "parquet"]
-    found = run(*command, cwd=tmp_path)
-    assert found.returncode == 0
-    assert "Policy: credreport.toml" in found.stdout
-    assert "Waived: not counted for the exit code\n" in found.stdout
-    assert "; all of the 5 unused or not checked are waived" in found.stdout
+    done = run(*command, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Policy: credreport.toml" in done.stdout
+    assert "Waived: not counted for the exit code\n" in done.stdout
+    assert "; all of the 5 unused or not checked are waived" in done.stdout
     manifest = json.loads((tmp_path / "credreport-out/manifest.json").read_text())
     assert manifest["settings"]["policy"]["name"] == "credreport.toml"
     without = run(*command, "--no-policy", cwd=tmp_path)
     assert without.returncode == 1
     assert "Policy" not in without.stdout
     write(tmp_path / "other.toml", waiver("some", user="b*"))
-    other = run(*command, "--policy", "other.toml", "--json", cwd=tmp_path)
-    assert other.returncode == 1
-    assert [row["id"] for row in json.loads(other.stdout)["waivers"]] == ["some"]
+    with_other_policy = run(*command, "--policy", "other.toml", "--json", cwd=tmp_path)
+    assert with_other_policy.returncode == 1
+    assert [row["id"] for row in json.loads(with_other_policy.stdout)["waivers"]] == ["some"]
     (tmp_path / "credreport.toml").unlink()
     (tmp_path / "credreport.toml").mkdir()
     assert "cannot read the policy credreport.toml" in run(*command, cwd=tmp_path).stderr
-    both = run(*command, "--policy", "other.toml", "--no-policy", cwd=tmp_path)
-    assert (both.returncode, both.stdout) == (2, "")
+    refused = run(*command, "--policy", "other.toml", "--no-policy", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
 
 
 def test_a_wrong_policy_ends_the_run(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 KEY = bytes(range(32))
 PSEUDONYMS = Pseudonyms(KEY)
-OTHER = Pseudonyms(bytes(32))
+OTHER_PSEUDONYMS = Pseudonyms(bytes(32))
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
 
 
@@ -42,35 +42,35 @@ accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
 
 @given(st.lists(accounts, unique=True, max_size=50))
 def test_accounts_keep_their_form_and_never_share_a_pseudonym(numbers: list[str]) -> None:
-    found = [PSEUDONYMS.account(number) for number in numbers]
-    assert all(re.fullmatch("[0-9]{12}", one) for one in found)
-    assert len(set(found)) == len(numbers)
+    pseudonyms = [PSEUDONYMS.account(number) for number in numbers]
+    assert all(re.fullmatch("[0-9]{12}", pseudonym) for pseudonym in pseudonyms)
+    assert len(set(pseudonyms)) == len(numbers)
 
 
 def test_neighbouring_accounts_are_spread_over_all_numbers() -> None:
-    found = [int(PSEUDONYMS.account(f"{number:012d}")) for number in range(2_000)]
-    assert len(set(found)) == 2_000
-    tenths = [sum(one // 10**11 == tenth for one in found) for tenth in range(10)]
+    pseudonyms = [int(PSEUDONYMS.account(f"{number:012d}")) for number in range(2_000)]
+    assert len(set(pseudonyms)) == 2_000
+    tenths = [sum(pseudonym // 10**11 == tenth for pseudonym in pseudonyms) for tenth in range(10)]
     assert min(tenths) > 140  # of 200 that are expected
     assert max(tenths) < 260
 
 
 @given(st.text(), st.text())
-def test_texts_share_a_pseudonym_only_where_they_are_the_same(one: str, other: str) -> None:
-    assert (PSEUDONYMS.of("user", one) == PSEUDONYMS.of("user", other)) == (one == other)
-    assert PSEUDONYMS.of("user", one).partition("-")[2] != PSEUDONYMS.of("owner", one).partition("-")[2]
-    assert PSEUDONYMS.of("user", one) != OTHER.of("user", one)
-    assert re.fullmatch("user-[0-9a-f]{16}", PSEUDONYMS.of("user", one))
+def test_texts_share_a_pseudonym_only_where_they_are_the_same(first: str, second: str) -> None:
+    assert (PSEUDONYMS.of("user", first) == PSEUDONYMS.of("user", second)) == (first == second)
+    assert PSEUDONYMS.of("user", first).partition("-")[2] != PSEUDONYMS.of("owner", first).partition("-")[2]
+    assert PSEUDONYMS.of("user", first) != OTHER_PSEUDONYMS.of("user", first)
+    assert re.fullmatch("user-[0-9a-f]{16}", PSEUDONYMS.of("user", first))
 
 
-def test_a_name_without_the_key_is_no_plain_digest() -> None:
-    said = PSEUDONYMS.of("user", "ci-deployer").partition("-")[2]
-    assert not hashlib.sha256(b"ci-deployer").hexdigest().startswith(said)
-    assert not hashlib.sha256(b"user\0ci-deployer").hexdigest().startswith(said)
+def test_a_pseudonym_is_not_the_plain_digest_of_its_name() -> None:
+    digest = PSEUDONYMS.of("user", "ci-deployer").partition("-")[2]
+    assert not hashlib.sha256(b"ci-deployer").hexdigest().startswith(digest)
+    assert not hashlib.sha256(b"user\0ci-deployer").hexdigest().startswith(digest)
 
 
 @pytest.mark.parametrize(
-    ("name", "rest"),
+    ("name", "suffix"),
     [
         ("reports/2026/a.csv", ".csv"),
         ("a.CSV.gz", ".csv.gz"),
@@ -81,8 +81,8 @@ def test_a_name_without_the_key_is_no_plain_digest() -> None:
         ("a#111122223333", ""),
     ],
 )
-def test_a_source_keeps_known_suffixes_and_its_number(name: str, rest: str) -> None:
-    assert re.fullmatch(rf"report-[0-9a-f]{{16}}{re.escape(rest)}", PSEUDONYMS.source(name))
+def test_a_source_keeps_known_suffixes_and_its_number(name: str, suffix: str) -> None:
+    assert re.fullmatch(rf"report-[0-9a-f]{{16}}{re.escape(suffix)}", PSEUDONYMS.source(name))
 
 
 def test_parts_of_a_file_have_the_pseudonym_of_the_file() -> None:
@@ -99,14 +99,14 @@ def test_the_key_is_in_no_text() -> None:
 
 def translated(frame: pd.DataFrame, pseudonyms: Pseudonyms = PSEUDONYMS) -> list[str]:
     """Return the rows of findings as they are expected under pseudonyms, in no order; without ARNs."""
-    ways = {
+    pseudonym_of_column = {
         "account_id": pseudonyms.account,
         "user": lambda name: pseudonyms.user(name.lower()),
         "source": pseudonyms.source,
         "waiver": lambda name: pseudonyms.of("waiver", name),
     }
-    for column, way in ways.items():
-        frame = frame.assign(**{column: frame[column].map(way, na_action="ignore")})
+    for column, pseudonym_of in pseudonym_of_column.items():
+        frame = frame.assign(**{column: frame[column].map(pseudonym_of, na_action="ignore")})
     return rows(frame)
 
 
@@ -163,7 +163,7 @@ def test_every_fleet_is_judged_the_same(name: str, tmp_path: Path, key_file: Pat
         assert hidden.stderr == plain.stderr
         return
     assert rows(table(tmp_path / "hidden", "findings")) == translated(table(tmp_path / "plain", "findings"))
-    codes = [sorted(table(tmp_path / where, "issues")["code"]) for where in ("plain", "hidden")]
+    codes = [sorted(table(tmp_path / folder, "issues")["code"]) for folder in ("plain", "hidden")]
     assert codes[0] == codes[1]
 
 
@@ -172,8 +172,10 @@ def test_the_samples_are_judged_the_same(tmp_path: Path) -> None:
     plain = audited(["sample_reports"], settings, tmp_path / "plain")
     hidden = audited(["sample_reports"], settings, tmp_path / "hidden", pseudonyms=PSEUDONYMS)
     assert rows(hidden) == translated(plain)
-    one, other = (EvidenceSet.at(str(tmp_path / where)).table("trend").to_pandas() for where in ("plain", "hidden"))
-    assert other["account_id"].tolist() == sorted(map(PSEUDONYMS.account, one["account_id"]))
+    plain_trend, hidden_trend = (
+        EvidenceSet.at(str(tmp_path / folder)).table("trend").to_pandas() for folder in ("plain", "hidden")
+    )
+    assert hidden_trend["account_id"].tolist() == sorted(map(PSEUDONYMS.account, plain_trend["account_id"]))
 
 
 # --- order, digests and batches ---------------------------------------------------------------------------------------
@@ -186,22 +188,22 @@ def fleet(tmp_path: Path) -> list[str]:
     """Return a folder with five accounts of two users each, and an earlier snapshot of them."""
     for day, used in (("2026-09-30", "2026-09-29T00:00:00Z"), ("2026-10-31", "2026-01-01T00:00:00Z")):
         for account in NUMBERS:
-            some = [
+            users = [
                 user("backup-operator", account=account, **key(rotated="2025-01-01T00:00:00Z", used=used)),
                 user("ci-deployer", account=account, **password(changed="2025-01-01T00:00:00Z")),
             ]
-            write(tmp_path / f"in/{day}/{account}.csv", csv_of(root(account), *some))
+            write(tmp_path / f"in/{day}/{account}.csv", csv_of(root(account), *users))
     return [str(tmp_path / "in")]
 
 
-def test_rows_stand_in_the_order_of_the_pseudonyms(fleet: list[str], tmp_path: Path) -> None:
+def test_rows_are_in_the_order_of_the_pseudonyms(fleet: list[str], tmp_path: Path) -> None:
     settings = Settings(make_checklist(), as_of=AS_OF)
     audited(fleet, settings, tmp_path / "out", pseudonyms=PSEUDONYMS)
     expected = sorted(map(PSEUDONYMS.account, NUMBERS))
     assert expected != [PSEUDONYMS.account(number) for number in NUMBERS]
     for name in ("findings", "users", "credentials", "trend"):
         assert list(dict.fromkeys(table(tmp_path / "out", name)["account_id"])) == expected
-    inputs = [one["name"] for one in EvidenceSet.at(str(tmp_path / "out")).manifest["inputs"]]
+    inputs = [entry["name"] for entry in EvidenceSet.at(str(tmp_path / "out")).manifest["inputs"]]
     assert inputs == sorted(inputs)
 
 
@@ -222,18 +224,18 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def test_the_same_key_gives_the_same_bytes_and_another_one_other_names(fleet: list[str], tmp_path: Path) -> None:
     settings = Settings(make_checklist(), as_of=AS_OF)
-    for where, pseudonyms in (("a", PSEUDONYMS), ("b", Pseudonyms(KEY)), ("other", OTHER)):
+    for folder, pseudonyms in (("a", PSEUDONYMS), ("b", Pseudonyms(KEY)), ("other", OTHER_PSEUDONYMS)):
         options: dict[str, Any] = {"formats": ["parquet", "excel", "ics"], "pseudonyms": pseudonyms}
-        pipeline.audit(fleet, settings, str(tmp_path / where), **options)
+        pipeline.audit(fleet, settings, str(tmp_path / folder), **options)
     assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
-    mine, others = (table(tmp_path / where, "findings") for where in ("a", "other"))
-    assert set(mine["user"].dropna()) & set(others["user"].dropna()) == {ROOT_USER}
-    assert not set(mine["account_id"]) & set(others["account_id"])
-    assert mine["status"].value_counts().to_dict() == others["status"].value_counts().to_dict()
+    first, second = (table(tmp_path / folder, "findings") for folder in ("a", "other"))
+    assert set(first["user"].dropna()) & set(second["user"].dropna()) == {ROOT_USER}
+    assert not set(first["account_id"]) & set(second["account_id"])
+    assert first["status"].value_counts().to_dict() == second["status"].value_counts().to_dict()
 
 
 def test_a_report_that_the_look_took_for_another_one_is_corrected(tmp_path: Path) -> None:
-    """Rows of a second account stand further down than the look goes."""
+    """Rows of a second account are further down than the first look reads."""
     many = [user(f"u{number}", account=NUMBERS[3]) for number in range(800)]
     write(tmp_path / "in/2026-10-31.csv", csv_of(*many, user("x", account=NUMBERS[0])))
     for account in (NUMBERS[1], NUMBERS[2], NUMBERS[4]):
@@ -242,8 +244,10 @@ def test_a_report_that_the_look_took_for_another_one_is_corrected(tmp_path: Path
     plain = audited([str(tmp_path / "in")], settings, tmp_path / "plain")
     hidden = audited([str(tmp_path / "in")], settings, tmp_path / "hidden", pseudonyms=PSEUDONYMS)
     assert rows(hidden) == translated(plain)
-    # Reports stand by the smallest account in each; the rows of one by their lines.
-    smallest = hidden.groupby("source", sort=False, observed=True)["account_id"].agg(lambda some: min(map(str, some)))
+    # Reports are sorted by the smallest account in each, and the rows of a report by their lines.
+    smallest = hidden.groupby("source", sort=False, observed=True)["account_id"].agg(
+        lambda account_ids: min(map(str, account_ids))
+    )
     assert smallest.tolist() == sorted(smallest)
 
 
@@ -274,8 +278,8 @@ def test_waivers_cover_the_same(names: list[str], data: st.DataObject) -> None:
     more = 'credential = "password"\nreason = "r"\nowner = "o"\nexpires = 2027-01-31\n'
     policy = parse_policy("policy.toml", f'[waivers.w]\nuser = "{pattern}"\n{more}'.encode())
     with tempfile.TemporaryDirectory() as folder:
-        some = [user(name, **password(changed="2025-01-01T00:00:00Z")) for name in names]
-        path = write(Path(folder) / "2026-10-31.csv", csv_of(root(), *some))
+        users = [user(name, **password(changed="2025-01-01T00:00:00Z")) for name in names]
+        path = write(Path(folder) / "2026-10-31.csv", csv_of(root(), *users))
         settings = Settings(make_checklist(policy=policy), as_of=AS_OF)
         plain = audited([path], settings, Path(folder) / "plain")
         hidden = audited([path], settings, Path(folder) / "hidden", pseudonyms=PSEUDONYMS)
@@ -283,22 +287,26 @@ def test_waivers_cover_the_same(names: list[str], data: st.DataObject) -> None:
     assert rows(hidden) == translated(plain)
 
 
-def test_a_policy_under_pseudonyms_says_the_same_without_its_texts() -> None:
+def test_a_policy_under_pseudonyms_means_the_same_without_its_texts() -> None:
     policy = parse_policy("folder/policy.toml", POLICY.encode())
-    shown, found = settings_under(PSEUDONYMS, Settings(make_checklist(policy=policy)))
+    shown, matching = settings_under(PSEUDONYMS, Settings(make_checklist(policy=policy)))
     hidden = shown.checklist.policy
     assert hidden is not None
     assert hidden == parse_policy(hidden.name, hidden.text.encode())
     assert hidden.controls == policy.controls
-    for one, other in zip(policy.waivers, hidden.waivers, strict=True):
-        assert (other.expires, other.control, other.credential) == (one.expires, one.control, one.credential)
-        assert other.account == (one.account and PSEUDONYMS.account(one.account))
-        assert other.line > 0
-    assert [name for name, _ in found.patterns] == [one.user for one in hidden.waivers if one.user][:2]
+    for waiver, hidden_waiver in zip(policy.waivers, hidden.waivers, strict=True):
+        assert (hidden_waiver.expires, hidden_waiver.control, hidden_waiver.credential) == (
+            waiver.expires,
+            waiver.control,
+            waiver.credential,
+        )
+        assert hidden_waiver.account == (waiver.account and PSEUDONYMS.account(waiver.account))
+        assert hidden_waiver.line > 0
+    assert [name for name, _ in matching.patterns] == [waiver.user for waiver in hidden.waivers if waiver.user][:2]
     assert Settings.of_facts(shown.facts) == shown
 
 
-def test_a_benchmark_of_ones_own_is_refused(tmp_path: Path) -> None:
+def test_a_framework_file_of_the_user_is_refused(tmp_path: Path) -> None:
     text = 'id = "own"\ntitle = "Jane\'s"\nversion = "1"\npublisher = "p"\n\n[[requirements]]\n'
     text += 'number = "1"\ntitle = "t"\ncontrols = ["root-mfa"]\n'
     path = tmp_path / "own.toml"
@@ -313,36 +321,36 @@ def test_a_benchmark_of_ones_own_is_refused(tmp_path: Path) -> None:
 
 def test_a_history_counts_the_same(fleet: list[str], tmp_path: Path) -> None:
     settings = Settings(make_checklist(), every_snapshot=True)
-    one = pipeline.history(fleet, settings, str(tmp_path / "a"), formats=[]).summary
-    other = pipeline.history(fleet, settings, str(tmp_path / "b"), formats=[], pseudonyms=PSEUDONYMS).summary
-    assert other.measures == one.measures
-    assert other.trend.equals(one.trend)
-    assert list(other.lifetimes["account_id"].unique()) == sorted(map(PSEUDONYMS.account, NUMBERS))
+    plain = pipeline.history(fleet, settings, str(tmp_path / "a"), formats=[]).summary
+    hidden = pipeline.history(fleet, settings, str(tmp_path / "b"), formats=[], pseudonyms=PSEUDONYMS).summary
+    assert hidden.measures == plain.measures
+    assert hidden.trend.equals(plain.trend)
+    assert list(hidden.lifetimes["account_id"].unique()) == sorted(map(PSEUDONYMS.account, NUMBERS))
 
 
 def test_a_comparison_counts_the_same(fleet: list[str], tmp_path: Path) -> None:
     sides = [f"{fleet[0]}/2026-09-30"], [f"{fleet[0]}/2026-10-31"]
     settings = Settings(make_checklist())
-    one = pipeline.compare(*sides, settings, str(tmp_path / "a"), formats=[]).summary
-    other = pipeline.compare(*sides, settings, str(tmp_path / "b"), formats=[], pseudonyms=PSEUDONYMS).summary
-    assert other.counts == one.counts
-    assert one.counts["new_failure"]
-    assert other.accounts == tuple(sorted(map(PSEUDONYMS.account, NUMBERS)))
+    plain = pipeline.compare(*sides, settings, str(tmp_path / "a"), formats=[]).summary
+    hidden = pipeline.compare(*sides, settings, str(tmp_path / "b"), formats=[], pseudonyms=PSEUDONYMS).summary
+    assert hidden.counts == plain.counts
+    assert plain.counts["new_failure"]
+    assert hidden.accounts == tuple(sorted(map(PSEUDONYMS.account, NUMBERS)))
 
 
 def test_a_report_that_lacks_users_shows_nobody_as_gone(tmp_path: Path) -> None:
-    """What the survey knows of a report by its name is known of it by its pseudonym."""
-    some = [user(name, **password(changed="2020-01-01T00:00:00Z")) for name in ("a-user", "b-user", "c-user")]
-    write(tmp_path / "in/2026-09-30/111122223333.csv", csv_of(root(), *some))
-    write(tmp_path / "in/2026-10-31/111122223333.csv", csv_of(root(), *some[:2])[:-20])
+    """What the survey notes about a report under its name holds under its pseudonym."""
+    users = [user(name, **password(changed="2020-01-01T00:00:00Z")) for name in ("a-user", "b-user", "c-user")]
+    write(tmp_path / "in/2026-09-30/111122223333.csv", csv_of(root(), *users))
+    write(tmp_path / "in/2026-10-31/111122223333.csv", csv_of(root(), *users[:2])[:-20])
     settings = Settings(make_checklist(), every_snapshot=True)
-    given = [str(tmp_path / "in")]
-    one = pipeline.history(given, settings, str(tmp_path / "a"), formats=[]).summary
-    other = pipeline.history(given, settings, str(tmp_path / "b"), formats=[], pseudonyms=PSEUDONYMS).summary
-    assert other.measures == one.measures
+    paths = [str(tmp_path / "in")]
+    plain = pipeline.history(paths, settings, str(tmp_path / "a"), formats=[]).summary
+    hidden = pipeline.history(paths, settings, str(tmp_path / "b"), formats=[], pseudonyms=PSEUDONYMS).summary
+    assert hidden.measures == plain.measures
 
 
-def test_what_was_read_before_gets_no_pseudonyms(fleet: list[str], tmp_path: Path) -> None:
+def test_stores_and_sets_get_no_pseudonyms_afterwards(fleet: list[str], tmp_path: Path) -> None:
     settings = Settings(make_checklist())
     with pytest.raises(UsageError, match="works only when reports are read"):
         pipeline.history([], settings, str(tmp_path / "out"), store=tmp_path / "store", pseudonyms=PSEUDONYMS)
@@ -353,23 +361,29 @@ def test_what_was_read_before_gets_no_pseudonyms(fleet: list[str], tmp_path: Pat
         pipeline.compare(*sets, settings, str(tmp_path / "out"), pseudonyms=PSEUDONYMS)
 
 
-def test_two_evidence_sets_are_compared_only_where_users_are_called_the_same(fleet: list[str], tmp_path: Path) -> None:
+def test_sets_are_compared_only_under_the_same_pseudonyms(fleet: list[str], tmp_path: Path) -> None:
     settings = Settings(make_checklist())
     old, new = f"{fleet[0]}/2026-09-30", f"{fleet[0]}/2026-10-31"
-    for name, path, pseudonyms in (("a", old, PSEUDONYMS), ("b", new, PSEUDONYMS), ("c", new, OTHER), ("d", new, None)):
+    for name, path, pseudonyms in (
+        ("a", old, PSEUDONYMS),
+        ("b", new, PSEUDONYMS),
+        ("c", new, OTHER_PSEUDONYMS),
+        ("d", new, None),
+    ):
         audited([path], settings, tmp_path / name, pseudonyms=pseudonyms)
 
-    def compared(other: str, checklist: Any = None, **options: Any) -> Any:  # noqa: ANN401
-        asked = Settings(checklist or make_checklist())
-        sides = [str(tmp_path / "a")], [str(tmp_path / other)]
-        return pipeline.compare(*sides, asked, str(tmp_path / "out"), formats=[], **options).summary
+    def compared(new_set: str, checklist: Any = None, **options: Any) -> Any:  # noqa: ANN401
+        chosen = Settings(checklist or make_checklist())
+        sides = [str(tmp_path / "a")], [str(tmp_path / new_set)]
+        return pipeline.compare(*sides, chosen, str(tmp_path / "out"), formats=[], **options).summary
 
-    found = compared("b")
-    assert found.settings.pseudonyms == PSEUDONYMS.fingerprint
-    assert found.counts == pipeline.compare([old], [new], settings, str(tmp_path / "out"), formats=[]).summary.counts
-    for other in ("c", "d"):
+    comparison = compared("b")
+    assert comparison.settings.pseudonyms == PSEUDONYMS.fingerprint
+    expected = pipeline.compare([old], [new], settings, str(tmp_path / "out"), formats=[]).summary
+    assert comparison.counts == expected.counts
+    for name in ("c", "d"):
         with pytest.raises(InputError, match="name the same users differently"):
-            compared(other)
+            compared(name)
     exact = make_checklist(policy=parse_policy("p.toml", WILD.partition("\n\n")[2].encode()))
     with pytest.raises(UsageError, match="names would appear next to the pseudonyms"):
         compared("b", exact)

@@ -50,7 +50,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def texts_in(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield what is in a file, each piece with where it stands: its bytes, and what they are unpacked and decoded."""
+    """Yield the pieces of a file, each with its location: its bytes, and those bytes unpacked and decoded."""
     yield name, data
     if zipfile.is_zipfile(io.BytesIO(data)):
         archive = zipfile.ZipFile(io.BytesIO(data))
@@ -96,18 +96,18 @@ def _of_picture(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
         at += length + 12
 
 
-def found_in(pieces: Iterator[tuple[str, bytes]], secrets: tuple[str, ...] = SECRETS) -> list[str]:
-    """Return where one of the secrets stands, in any case and as UTF-8 or UTF-16."""
+def secrets_in(pieces: Iterator[tuple[str, bytes]], secrets: tuple[str, ...] = SECRETS) -> list[str]:
+    """Return the locations of the secrets, in any case and as UTF-8 or UTF-16."""
     forms = [secret.lower().encode(code) for secret in secrets for code in ("utf-8", "utf-16-le")]
     return [
-        f"{place}: {data[max(at - 30, 0) : at + 50]!r}"
-        for place, data in pieces
+        f"{location}: {data[max(at - 30, 0) : at + 50]!r}"
+        for location, data in pieces
         for form in forms
         if (at := data.lower().find(form)) >= 0
     ]
 
 
-def in_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+def pieces_in_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         yield "name of a file", name.encode()
@@ -115,18 +115,18 @@ def in_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield from texts_in(name, path.read_bytes())
 
 
-def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
+def test_the_search_finds_names_that_are_there(tmp_path: Path) -> None:
     """Without pseudonyms, the same search finds names in every kind of output."""
     world(tmp_path)
     run("audit", *AUDITED, "-o", "out", "--format", "parquet,excel,charts,ics", cwd=tmp_path)
-    found = "\n".join(found_in(in_folder(tmp_path / "out")))
-    for place in ("manifest.json", "findings.parquet: user", "issues.parquet: value", "issues.parquet: message"):
-        assert place in found
-    for place in ("workbook.xlsx/xl", "due.ics", "coverage.parquet: owner", "users.parquet: statistics"):
-        assert place in found
+    matches = "\n".join(secrets_in(pieces_in_folder(tmp_path / "out")))
+    for location in ("manifest.json", "findings.parquet: user", "issues.parquet: value", "issues.parquet: message"):
+        assert location in matches
+    for location in ("workbook.xlsx/xl", "due.ics", "coverage.parquet: owner", "users.parquet: statistics"):
+        assert location in matches
     for column in ("user", "email", "iam_user"):
-        assert f"leavers.parquet: {column}" in found
-        assert f"people.parquet: {column}" in found
+        assert f"leavers.parquet: {column}" in matches
+        assert f"people.parquet: {column}" in matches
 
 
 # --- reports with a name in every place that has room for one ---------------------------------------------------------
@@ -159,14 +159,14 @@ reason = "{MARK}"
 owner = "{MARK}"
 expires = 2026-01-31
 """
-LISTED: Final = f"""\
+LIST_OF_ACCOUNTS: Final = f"""\
 account,name,email,owner,ou,environment,status
 111122223333,{MARK} one,{MARK}@example.com,{MARK},/{MARK}/prod,{MARK}-prod,ACTIVE
 210987654321,{MARK} missing,,{MARK},,,ACTIVE
 123456789012,{MARK} two,,,,,SUSPENDED
 777788889999,,,,,,{MARK} left
 """
-LEFT: Final = f"""\
+LEAVERS: Final = f"""\
 user,email,last_day,{MARK} note
 {MARK}-user-1,{MARK}.one@example.com,2026-09-30,{MARK}
 ,{MARK}-User-2@example.com,2026-10-15,ask {MARK}
@@ -191,7 +191,7 @@ AUDITED: Final = (
 
 def people(account: str, count: int = 6) -> list[dict[str, str]]:
     """Return users whose credentials fail and pass, with paths, and free text in the last column."""
-    some = []
+    users = []
     for number in range(count):
         cells = key(1 + number % 2, rotated=OLD, used=OLD) | (
             password(changed="2026-10-01T00:00:00Z") if number % 3 else {}
@@ -200,8 +200,8 @@ def people(account: str, count: int = 6) -> list[dict[str, str]]:
         cells["additional_credentials_info"] = f"{MARK} has 3 more keys"
         cells["access_key_1_last_used_region"] = f"{MARK}-region" if number == 1 else "us-east-1"
         cells["access_key_1_last_used_service"] = f"{MARK}svc" if number == 2 else "s3"
-        some.append(user(f"{MARK}-User-{number}", account=account, path=path, **cells))
-    return [*some, user(f"{MARK}-soon", account=account, **key(rotated=OLD, used="2026-09-05T00:00:00Z"))]
+        users.append(user(f"{MARK}-User-{number}", account=account, path=path, **cells))
+    return [*users, user(f"{MARK}-soon", account=account, **key(rotated=OLD, used="2026-09-05T00:00:00Z"))]
 
 
 def odd_rows() -> str:
@@ -226,33 +226,36 @@ def odd_rows() -> str:
 
 def world(folder: Path) -> None:
     """Write reports of many kinds, and what belongs to them."""
-    here = folder / f"in-{MARK}"
+    reports_folder = folder / f"in-{MARK}"
     good = csv_of(root(), *people(ACCOUNTS[0]), columns=COLUMNS)
     before = csv_of(root(), *people(ACCOUNTS[0], 5), columns=COLUMNS)
-    write(here / f"2026-10-30/{MARK}_111122223333.csv", good)
-    write(here / f"2026-10-30/copy of {MARK}.csv", good)
-    write(here / f"2026-09-30/{MARK}_111122223333.csv", before)
-    write(here / f"2026-10-30/odd {MARK}.csv", odd_rows())
+    write(reports_folder / f"2026-10-30/{MARK}_111122223333.csv", good)
+    write(reports_folder / f"2026-10-30/copy of {MARK}.csv", good)
+    write(reports_folder / f"2026-09-30/{MARK}_111122223333.csv", before)
+    write(reports_folder / f"2026-10-30/odd {MARK}.csv", odd_rows())
     for day, count in (("2026-09-30", 3), ("2026-10-30", 4)):
-        write(here / f"{day}/222233334444 {MARK}.csv", csv_of(root("222233334444"), *people("222233334444", count)))
-    write(here / f"{MARK}-undated.csv", csv_of(root("777788889999"), *people("777788889999")))
-    write(here / f"2026-10-30/999988887777 {MARK}.csv", csv_of(root("123456789012"), *people("123456789012")))
-    write(here / f"2026-10-30/notes of {MARK}.txt", f"ask {MARK} about 111122223333\n")
-    write(here / f"2026-10-30/{MARK} cut.csv", csv_of(*people("777788889999"))[:-40])
-    write(here / f"2026-10-30/{MARK}.empty/{MARK}.csv", "")
-    write(here / f"2026-10-30/.{MARK}-hidden.csv", good)
-    write(here / f"2026-10-30/{MARK}.tar.zst", b"\x28\xb5\x2f\xfd" + MARK.encode())
+        write(
+            reports_folder / f"{day}/222233334444 {MARK}.csv",
+            csv_of(root("222233334444"), *people("222233334444", count)),
+        )
+    write(reports_folder / f"{MARK}-undated.csv", csv_of(root("777788889999"), *people("777788889999")))
+    write(reports_folder / f"2026-10-30/999988887777 {MARK}.csv", csv_of(root("123456789012"), *people("123456789012")))
+    write(reports_folder / f"2026-10-30/notes of {MARK}.txt", f"ask {MARK} about 111122223333\n")
+    write(reports_folder / f"2026-10-30/{MARK} cut.csv", csv_of(*people("777788889999"))[:-40])
+    write(reports_folder / f"2026-10-30/{MARK}.empty/{MARK}.csv", "")
+    write(reports_folder / f"2026-10-30/.{MARK}-hidden.csv", good)
+    write(reports_folder / f"2026-10-30/{MARK}.tar.zst", b"\x28\xb5\x2f\xfd" + MARK.encode())
     no_arn = tuple(name for name in COLUMNS_22 if name != "arn")
-    write(here / f"2026-10-30/{MARK}-without-arn.csv", csv_of(*people("0" * 12), columns=no_arn))
+    write(reports_folder / f"2026-10-30/{MARK}-without-arn.csv", csv_of(*people("0" * 12), columns=no_arn))
     together = f"{csv_of(root('210987654321'), *people('210987654321', 3))}\n{before}"
-    write(here / f"2026-10-30/run together {MARK}.csv", f"Report for {MARK}\n{together}")
+    write(reports_folder / f"2026-10-30/run together {MARK}.csv", f"Report for {MARK}\n{together}")
     envelope = {"Content": base64.b64encode(good.encode()).decode(), "GeneratedTime": f"{MARK} o'clock"}
-    write(here / f"2026-10-29/{MARK}.json", json.dumps(envelope | {"By": MARK}))
-    write(here / f"2026-10-29/{MARK}.csv.gz", gzip.compress(good.replace("User-5", "User-9").encode()))
-    write(here / f"2026-10-28/latin {MARK}.csv", good.replace("User-4", "J\u00e4-4").encode("latin-1"))
+    write(reports_folder / f"2026-10-29/{MARK}.json", json.dumps(envelope | {"By": MARK}))
+    write(reports_folder / f"2026-10-29/{MARK}.csv.gz", gzip.compress(good.replace("User-5", "User-9").encode()))
+    write(reports_folder / f"2026-10-28/latin {MARK}.csv", good.replace("User-4", "J\u00e4-4").encode("latin-1"))
     write(folder / f"{MARK}-policy.toml", POLICY)
-    write(folder / f"{MARK}-accounts.csv", LISTED)
-    write(folder / f"{MARK}-leavers.csv", LEFT)
+    write(folder / f"{MARK}-accounts.csv", LIST_OF_ACCOUNTS)
+    write(folder / f"{MARK}-leavers.csv", LEAVERS)
     write(folder / f"{MARK}-people.csv", PEOPLE)
     with zipfile.ZipFile(folder / f"{MARK}.zip", "w") as archive:
         archive.writestr(f"2026-10-30/{MARK}/{MARK}_999988887777.csv", csv_of(*people("999988887777"), columns=COLUMNS))
@@ -261,7 +264,7 @@ def world(folder: Path) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
+def working_folder(tmp_path: Path) -> Path:
     world(tmp_path)
     return tmp_path
 
@@ -281,70 +284,74 @@ EVERY_FORMAT: Final = ("-o", "out", "--format", "parquet,excel,charts,ics", "--p
     ],
     ids=" ".join,
 )
-def test_nothing_of_an_audit_has_a_name(here: Path, options: tuple[str, ...]) -> None:
-    formats = [one.removesuffix(",ics") for one in EVERY_FORMAT] if "--every-snapshot" in options else EVERY_FORMAT
-    ran = run("audit", *AUDITED, *formats, *options, cwd=here)
+def test_nothing_of_an_audit_has_a_name(working_folder: Path, options: tuple[str, ...]) -> None:
+    formats = [word.removesuffix(",ics") for word in EVERY_FORMAT] if "--every-snapshot" in options else EVERY_FORMAT
+    ran = run("audit", *AUDITED, *formats, *options, cwd=working_folder)
     assert ran.returncode == 3, ran.stderr
     assert len(ran.stdout) > 1_000
-    assert found_in(iter([("screen", ran.stdout.encode())])) == []
-    assert found_in(in_folder(here / "out")) == []
-    issues = parquet.read_table(here / "out/issues.parquet").to_pylist()
+    assert secrets_in(iter([("screen", ran.stdout.encode())])) == []
+    assert secrets_in(pieces_in_folder(working_folder / "out")) == []
+    issues = parquet.read_table(working_folder / "out/issues.parquet").to_pylist()
     assert len({row["code"] for row in issues}) > 20
 
 
-def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(here: Path) -> None:
-    """What a name could stand in is there: else nothing would be found in it."""
-    run("audit", *AUDITED, *EVERY_FORMAT, cwd=here)
-    book = openpyxl.load_workbook(here / "out/workbook.xlsx", read_only=True)
+def test_the_workbook_that_is_searched_has_all_its_sheets_and_columns(working_folder: Path) -> None:
+    """The sheets and columns that could hold a name exist: without them the search would find nothing."""
+    run("audit", *AUDITED, *EVERY_FORMAT, cwd=working_folder)
+    book = openpyxl.load_workbook(working_folder / "out/workbook.xlsx", read_only=True)
     sheets = {"Exceptions noted", "Population judged", "Accounts", "Coverage", "Trend", "Leavers", "People", "Sign-off"}
     assert sheets <= set(book.sheetnames)
     cells = {name: [row for row in book[name].iter_rows(values_only=True) if any(row)] for name in book.sheetnames}
-    shown = {name: "\n".join(str(cell) for row in some for cell in row) for name, some in cells.items()}
+    shown = {name: "\n".join(str(cell) for row in rows for cell in row) for name, rows in cells.items()}
     kinds = {
         **dict.fromkeys(("Summary", "Accounts", "Exceptions noted", "Population judged", "Findings"), "name owner"),
         **dict.fromkeys(("Leavers", "People"), "user email name owner"),
     }
-    for name, some in kinds.items():
-        assert all(re.search(f"^{kind}-[0-9a-f]{{16}}$", shown[name], re.MULTILINE) for kind in some.split()), name
+    for name, kinds_of_sheet in kinds.items():
+        assert all(
+            re.search(f"^{kind}-[0-9a-f]{{16}}$", shown[name], re.MULTILINE) for kind in kinds_of_sheet.split()
+        ), name
     assert "are pseudonyms" in shown["Summary"]
     assert "are pseudonyms" in shown["Provenance"]
 
 
-def test_nothing_made_of_such_a_set_has_a_name(here: Path) -> None:
-    run("audit", *AUDITED, *EVERY_FORMAT, cwd=here)
+def test_nothing_made_of_a_set_with_pseudonyms_has_a_name(working_folder: Path) -> None:
+    run("audit", *AUDITED, *EVERY_FORMAT, cwd=working_folder)
     printed = [
-        run("show", "out", cwd=here).stdout,
-        run("show", "out", "--json", cwd=here).stdout,
-        run("render", "out", "--format", "excel,charts,ics", "-o", "again", cwd=here).stdout,
-        run("verify", "out", cwd=here).stdout,
-        run("sample", "out", "--size", "10", "--seed", "1", "-o", "sample", cwd=here).stdout,
+        run("show", "out", cwd=working_folder).stdout,
+        run("show", "out", "--json", cwd=working_folder).stdout,
+        run("render", "out", "--format", "excel,charts,ics", "-o", "again", cwd=working_folder).stdout,
+        run("verify", "out", cwd=working_folder).stdout,
+        run("sample", "out", "--size", "10", "--seed", "1", "-o", "sample", cwd=working_folder).stdout,
     ]
     assert all(printed)
-    assert found_in(("screen", text.encode()) for text in printed) == []
-    assert found_in(in_folder(here / "again")) == []
-    assert (here / "sample").is_dir()
-    assert found_in(in_folder(here / "sample")) == []
-    refused = run("render", "out", "--format", "remediation", cwd=here)
+    assert secrets_in(("screen", text.encode()) for text in printed) == []
+    assert secrets_in(pieces_in_folder(working_folder / "again")) == []
+    assert (working_folder / "sample").is_dir()
+    assert secrets_in(pieces_in_folder(working_folder / "sample")) == []
+    refused = run("render", "out", "--format", "remediation", cwd=working_folder)
     assert refused.returncode == 2
     assert "pseudonyms" in refused.stderr
 
 
-def test_nothing_of_a_history_or_a_comparison_has_a_name(here: Path) -> None:
-    given = (f"in-{MARK}", "--no-policy", "--account-id", "999988887777", "--captured-at", f"*{MARK}*=2026-10-30")
+def test_nothing_of_a_history_or_a_comparison_has_a_name(working_folder: Path) -> None:
+    arguments = (f"in-{MARK}", "--no-policy", "--account-id", "999988887777", "--captured-at", f"*{MARK}*=2026-10-30")
     written = ("--format", "parquet,excel", "--pseudonyms", "key")
     for options in (("--verbose",), ("--json",), ("--as-of-series", "monthly")):
-        ran = run("history", *given, "-o", "history", *written, *options, cwd=here)
+        ran = run("history", *arguments, "-o", "history", *written, *options, cwd=working_folder)
         assert ran.returncode in {1, 3}, ran.stderr
-        assert found_in(iter([("screen", ran.stdout.encode())])) == []
-        assert found_in(in_folder(here / "history")) == []
+        assert secrets_in(iter([("screen", ran.stdout.encode())])) == []
+        assert secrets_in(pieces_in_folder(working_folder / "history")) == []
     sides = (f"in-{MARK}/2026-09-30", f"{MARK}-now")
-    write(here / f"{MARK}-now/2026-10-31_{MARK}.csv", csv_of(root(), *people(ACCOUNTS[0])[2:], columns=COLUMNS))
-    write(here / f"{MARK}-now/2026-10-31_{MARK}_odd.csv", odd_rows())
+    write(
+        working_folder / f"{MARK}-now/2026-10-31_{MARK}.csv", csv_of(root(), *people(ACCOUNTS[0])[2:], columns=COLUMNS)
+    )
+    write(working_folder / f"{MARK}-now/2026-10-31_{MARK}_odd.csv", odd_rows())
     for options in (("--verbose",), ("--json",)):
-        ran = run("compare", *sides, *given[1:], "-o", "compare", *written, *options, cwd=here)
+        ran = run("compare", *sides, *arguments[1:], "-o", "compare", *written, *options, cwd=working_folder)
         assert ran.returncode in {0, 1, 3}, ran.stderr
-        assert found_in(iter([("screen", ran.stdout.encode())])) == []
-        assert found_in(in_folder(here / "compare")) == []
+        assert secrets_in(iter([("screen", ran.stdout.encode())])) == []
+        assert secrets_in(pieces_in_folder(working_folder / "compare")) == []
 
 
 @pytest.mark.parametrize("name", sorted(FLEETS))
@@ -356,16 +363,20 @@ def test_nothing_of_any_fleet_has_a_name(name: str, tmp_path: Path) -> None:
     ran = run("audit", *args, "-o", "out", "--pseudonyms", "the.key", cwd=tmp_path)
     if ran.returncode == 2:
         pytest.skip("nothing is written")
-    names = tuple(one for one in NAMES_OF_FLEETS if len(one) > 4 and one not in {"auditor", "terraform"})
+    names = tuple(
+        name_of_user
+        for name_of_user in NAMES_OF_FLEETS
+        if len(name_of_user) > 4 and name_of_user not in {"auditor", "terraform"}
+    )
     files = tuple(file for file in fleet.files if not file.endswith(".toml"))
     secrets = (*names, *files, "111122223333", "444455556666", "123456789012", "777788889999", "210987654321")
-    assert found_in(in_folder(tmp_path / "out"), secrets) == []
-    assert found_in(iter([("screen", ran.stdout.encode())]), secrets) == []
+    assert secrets_in(pieces_in_folder(tmp_path / "out"), secrets) == []
+    assert secrets_in(iter([("screen", ran.stdout.encode())]), secrets) == []
 
 
 @given(st.data())
 def test_a_cell_anywhere_may_hold_a_name(data: st.DataObject) -> None:
-    """Whatever cells a name gets into, and wherever a line is cut or joined."""
+    """Names are put into any cells, and lines are cut or joined anywhere."""
     rows = people(ACCOUNTS[0], 4)
     for _ in range(data.draw(st.integers(1, 6))):
         row, column = data.draw(st.sampled_from(rows)), data.draw(st.sampled_from(COLUMNS))
@@ -374,15 +385,17 @@ def test_a_cell_anywhere_may_hold_a_name(data: st.DataObject) -> None:
         )
     text = csv_of(root(), *rows, columns=COLUMNS)
     lines = text.split("\n")
-    where = data.draw(st.integers(0, len(lines) - 1))
-    at = data.draw(st.integers(0, len(lines[where])))
-    lines[where] = (
-        lines[where][:at] + data.draw(st.sampled_from(["", ",", '"', "\n", f",{MARK},", "\0"])) + lines[where][at:]
+    line_number = data.draw(st.integers(0, len(lines) - 1))
+    at = data.draw(st.integers(0, len(lines[line_number])))
+    lines[line_number] = (
+        lines[line_number][:at]
+        + data.draw(st.sampled_from(["", ",", '"', "\n", f",{MARK},", "\0"]))
+        + lines[line_number][at:]
     )
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / f"{MARK}_111122223333_2026-10-31.csv", "\n".join(lines))
-        given = (f"{MARK}_111122223333_2026-10-31.csv", "-o", "out", "--format", "parquet", "--pseudonyms", "key")
-        ran = run("audit", *given, cwd=Path(folder))
+        arguments = (f"{MARK}_111122223333_2026-10-31.csv", "-o", "out", "--format", "parquet", "--pseudonyms", "key")
+        ran = run("audit", *arguments, cwd=Path(folder))
         if ran.returncode != 2:
-            assert found_in(in_folder(Path(folder) / "out")) == []
-            assert found_in(iter([("screen", ran.stdout.encode())])) == []
+            assert secrets_in(pieces_in_folder(Path(folder) / "out")) == []
+            assert secrets_in(iter([("screen", ran.stdout.encode())])) == []

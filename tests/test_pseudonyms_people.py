@@ -23,13 +23,13 @@ from analyzer.rendering.render import Options
 from analyzer.survey.people import PeopleLists, parse_people
 from tests.cli.running import run
 from tests.reports import csv_of, key, root, user, write
-from tests.test_leavers import DAYS, ROWS, USERS, of_rows, of_users
+from tests.test_leavers import DAYS, ROWS, USERS, leaver_list_of, reports_of
 from tests.test_pseudonyms import PSEUDONYMS, rows, table, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SEES: dict[str, Callable[[str], str]] = {
+PSEUDONYM_OF_COLUMN: dict[str, Callable[[str], str]] = {
     "account_id": PSEUDONYMS.account,
     "user": lambda name: PSEUDONYMS.user(name.lower()),
     "iam_user": lambda name: PSEUDONYMS.user(name.lower()),
@@ -40,14 +40,17 @@ SEES: dict[str, Callable[[str], str]] = {
 
 def people_translated(frame: pd.DataFrame) -> list[str]:
     """Return the rows of the table of a list as they are expected under pseudonyms, in no order."""
-    for column, way in SEES.items():
-        frame = frame.assign(**{column: frame[column].map(way, na_action="ignore")})
+    for column, pseudonym_of in PSEUDONYM_OF_COLUMN.items():
+        frame = frame.assign(**{column: frame[column].map(pseudonym_of, na_action="ignore")})
     return rows(frame.assign(arn=None))
 
 
 def settings_with(lists: PeopleLists) -> Settings:
-    left, people = (None if one is None else (one.name, one.sha256) for one in (lists.leavers, lists.people))
-    return Settings(make_checklist(with_leavers=left is not None), leavers=left, people=people)
+    leavers, people = (
+        None if people_list is None else (people_list.name, people_list.sha256)
+        for people_list in (lists.leavers, lists.people)
+    )
+    return Settings(make_checklist(with_leavers=leavers is not None), leavers=leavers, people=people)
 
 
 def audited(folder: Path, name: str, lists: PeopleLists, **options: Any) -> Path:  # noqa: ANN401
@@ -69,7 +72,7 @@ def assert_the_same(folder: Path, lists: PeopleLists) -> Path:
     assert rows(table(hidden, "findings")) == translated(table(plain, "findings"))
     for name in ("leavers", "people"):
         assert rows(table(hidden, name).assign(arn=None)) == people_translated(table(plain, name))
-    issues = [table(where, "issues") for where in (plain, hidden)]
+    issues = [table(folder_of_run, "issues") for folder_of_run in (plain, hidden)]
     assert sorted(issues[0]["code"]) == sorted(issues[1]["code"])
     return hidden
 
@@ -80,9 +83,9 @@ def test_users_fit_the_same_people(
     users: dict[str, dict[str, tuple[str, str, bool]]], listed: list[tuple[str, str, date]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for account, report in of_users(users)[0].items():
+        for account, report in reports_of(users)[0].items():
             write(Path(folder) / f"in/2026-10-31_{account}.csv", report)
-        assert_the_same(Path(folder), lists_of(of_rows(listed)[0]))
+        assert_the_same(Path(folder), lists_of(leaver_list_of(listed)[0]))
 
 
 ODD = ["Stra\u00dfe", "STRASSE", "strasse@corp.example", "\u03a3\u0391\u03a3", "\u0130b", "ib", "\u01c5"]
@@ -95,8 +98,8 @@ ODD = ["Stra\u00dfe", "STRASSE", "strasse@corp.example", "\u03a3\u0391\u03a3", "
 @example(["Stra\u00dfe"], ["STRASSE"])
 def test_names_that_iam_does_not_allow_fit_the_same_people(names: list[str], listed: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        some = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in names]
-        write(Path(folder) / "in/2026-10-31_111122223333.csv", csv_of(root(), *some))
+        users = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in names]
+        write(Path(folder) / "in/2026-10-31_111122223333.csv", csv_of(root(), *users))
         data = "user,last_day\n" + "".join(f"{name},{DAYS[0]}\n" for name in listed)
         lists = lists_of(data.encode())
         plain = audited(Path(folder), "plain", lists)
@@ -106,8 +109,10 @@ def test_names_that_iam_does_not_allow_fit_the_same_people(names: list[str], lis
             ("people", ["line", "status"]),
             ("findings", ["status"]),
         ):
-            one, other = (table(where, name)[columns].value_counts(dropna=False).to_dict() for where in (plain, hidden))
-            assert sorted(map(str, one.items())) == sorted(map(str, other.items()))
+            plain_counts, hidden_counts = (
+                table(evidence, name)[columns].value_counts(dropna=False).to_dict() for evidence in (plain, hidden)
+            )
+            assert sorted(map(str, plain_counts.items())) == sorted(map(str, hidden_counts.items()))
 
 
 LEAVERS = """\
@@ -120,56 +125,58 @@ PEOPLE = "user;email\nbackup-operator;Reader@corp.example\nci-deployer;\n"
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
-    some = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in ("backup-operator", "reader", "ci-deployer")]
+def working_folder(tmp_path: Path) -> Path:
+    users = [user(name, **key(rotated="2026-01-01T00:00:00Z")) for name in ("backup-operator", "reader", "ci-deployer")]
     for day in ("2026-09-30", "2026-10-31"):
-        write(tmp_path / f"in/{day}_111122223333.csv", csv_of(root(), *some))
+        write(tmp_path / f"in/{day}_111122223333.csv", csv_of(root(), *users))
     write(tmp_path / "leavers.csv", LEAVERS)
     write(tmp_path / "people.csv", PEOPLE)
     return tmp_path
 
 
-def test_a_user_in_a_list_is_called_as_in_the_reports(here: Path) -> None:
+def test_a_user_in_a_list_is_called_as_in_the_reports(working_folder: Path) -> None:
     lists = PeopleLists(
         parse_people("some/leavers.csv", LEAVERS.encode(), with_last_day=True),
         parse_people("some/people.csv", PEOPLE.encode(), with_last_day=False),
     )
-    hidden = assert_the_same(here, lists)
-    left, people = table(hidden, "leavers"), table(hidden, "people")
+    hidden = assert_the_same(working_folder, lists)
+    leavers, people = table(hidden, "leavers"), table(hidden, "people")
     operator, mail = PSEUDONYMS.user("backup-operator"), PSEUDONYMS.of("email", "reader@corp.example")
-    assert left.loc[left["line"] == 2, ["user", "iam_user"]].to_numpy().tolist() == [[operator, operator]]
-    assert left.loc[left["line"] == 3, ["email", "iam_user"]].to_numpy().tolist() == [[mail, PSEUDONYMS.user("reader")]]
+    assert leavers.loc[leavers["line"] == 2, ["user", "iam_user"]].to_numpy().tolist() == [[operator, operator]]
+    assert leavers.loc[leavers["line"] == 3, ["email", "iam_user"]].to_numpy().tolist() == [
+        [mail, PSEUDONYMS.user("reader")]
+    ]
     assert mail in set(people["email"])
     assert operator in set(table(hidden, "findings")["user"])
-    assert left["last_day"].tolist() == [date(2026, 9, 30)] * 3
+    assert leavers["last_day"].tolist() == [date(2026, 9, 30)] * 3
     issues = table(hidden, "issues")
     sources = set(issues.loc[issues["code"].str.startswith("leavers"), "source"])
     assert sources == {PSEUDONYMS.file("leavers", "some/leavers.csv")}
 
 
-def test_any_batches_and_every_snapshot_give_the_same(here: Path) -> None:
+def test_any_batches_and_every_snapshot_give_the_same(working_folder: Path) -> None:
     lists = lists_of(LEAVERS.encode())
     settings = replace(settings_with(lists), every_snapshot=True)
-    found = []
-    for name, where in (("whole", pipeline.LOCAL), ("tasks", pipeline.Engine("dask", batch=1, run=map))):
-        options: dict[str, Any] = {"formats": ["parquet"], "lists": lists, "pseudonyms": PSEUDONYMS, "where": where}
-        pipeline.audit([str(here / "in")], settings, str(here / name), **options)
-        found.append([table(here / name, which) for which in ("findings", "leavers", "people")])
-    for one, other in zip(*found, strict=True):
-        pd.testing.assert_frame_equal(one, other)
+    tables = []
+    for name, engine in (("whole", pipeline.LOCAL), ("tasks", pipeline.Engine("dask", batch=1, run=map))):
+        options: dict[str, Any] = {"formats": ["parquet"], "lists": lists, "pseudonyms": PSEUDONYMS, "where": engine}
+        pipeline.audit([str(working_folder / "in")], settings, str(working_folder / name), **options)
+        tables.append([table(working_folder / name, table_name) for table_name in ("findings", "leavers", "people")])
+    for first, second in zip(*tables, strict=True):
+        pd.testing.assert_frame_equal(first, second)
 
 
-def test_the_screen_and_the_workbook_have_the_counts_of_the_run_with_names(here: Path) -> None:
-    given = ("audit", "in", "--leavers", "leavers.csv", "--people", "people.csv", "--format", "excel")
-    plain = run(*given, "-o", "plain", cwd=here)
-    hidden = run(*given, "-o", "hidden", "--pseudonyms", "the.key", cwd=here)
+def test_the_screen_and_the_workbook_have_the_counts_of_the_run_with_names(working_folder: Path) -> None:
+    arguments = ("audit", "in", "--leavers", "leavers.csv", "--people", "people.csv", "--format", "excel")
+    plain = run(*arguments, "-o", "plain", cwd=working_folder)
+    hidden = run(*arguments, "-o", "hidden", "--pseudonyms", "the.key", cwd=working_folder)
     assert hidden.returncode == plain.returncode == 1
-    said = next(line for line in plain.stdout.splitlines() if "users match a row of leavers.csv" in line)
-    before, after = said.split("leavers.csv")
+    sentence = next(line for line in plain.stdout.splitlines() if "users match a row of leavers.csv" in line)
+    before, after = sentence.split("leavers.csv")
     shown = next(line for line in hidden.stdout.splitlines() if line.startswith(before))
     assert shown.endswith(after)
     assert "leavers.csv" not in hidden.stdout
-    book = openpyxl.load_workbook(here / "hidden/workbook.xlsx", read_only=True)
+    book = openpyxl.load_workbook(working_folder / "hidden/workbook.xlsx", read_only=True)
     line = next(line for line in hidden.stdout.splitlines() if "are pseudonyms" in line)
     for name in ("Summary", "Provenance"):
         assert line in [row[0] for row in book[name].iter_rows(values_only=True)]
@@ -179,23 +186,23 @@ def test_the_screen_and_the_workbook_have_the_counts_of_the_run_with_names(here:
 
 
 def test_marks_are_refused_before_anything_is_read(tmp_path: Path) -> None:
-    """None of the files is there: whichever were read first would be what is wrong."""
-    given = ("none", "--accounts", "no.csv", "--leavers", "no.csv", "--policy", "no.toml", "--pseudonyms", "the.key")
-    for more, said in (
+    """None of the files exists: the first one that were read would give another error."""
+    options = ("none", "--accounts", "no.csv", "--leavers", "no.csv", "--policy", "no.toml", "--pseudonyms", "the.key")
+    for more_options, message in (
         (("--carry-over", "no.xlsx"), "--carry-over cannot be used with pseudonyms"),
         (("--carry-over", "no.xlsx", "--format", "parquet"), "--carry-over cannot be used with pseudonyms"),
         (("--format", "remediation"), "--format remediation cannot be used with pseudonyms"),
     ):
-        ran = run("audit", *given, *more, cwd=tmp_path)
+        ran = run("audit", *options, *more_options, cwd=tmp_path)
         assert ran.returncode == 2
-        assert said in ran.stderr
+        assert message in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_set_with_pseudonyms_takes_no_marks(here: Path) -> None:
-    run("audit", "in", "-o", "names", "--format", "excel", cwd=here)
-    run("audit", "in", "-o", "hidden", "--format", "excel", "--pseudonyms", "the.key", cwd=here)
-    ran = run("render", "hidden", "--format", "excel", "--carry-over", "names/workbook.xlsx", cwd=here)
+def test_a_set_with_pseudonyms_takes_no_marks(working_folder: Path) -> None:
+    run("audit", "in", "-o", "names", "--format", "excel", cwd=working_folder)
+    run("audit", "in", "-o", "hidden", "--format", "excel", "--pseudonyms", "the.key", cwd=working_folder)
+    ran = run("render", "hidden", "--format", "excel", "--carry-over", "names/workbook.xlsx", cwd=working_folder)
     assert ran.returncode == 2
     assert "--carry-over cannot be used with pseudonyms" in ran.stderr
     options = Options(marks=Marks((Source("workbook.xlsx", "0" * 64),), (), ()))
@@ -203,9 +210,9 @@ def test_a_set_with_pseudonyms_takes_no_marks(here: Path) -> None:
         pipeline.audit(
             ["sample_reports"],
             Settings(make_checklist()),
-            str(here / "out"),
+            str(working_folder / "out"),
             formats=["excel"],
             options=options,
             pseudonyms=PSEUDONYMS,
         )
-    assert not (here / "out").exists()
+    assert not (working_folder / "out").exists()

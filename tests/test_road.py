@@ -66,26 +66,26 @@ def by_itself(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]
     return iter([pickle.loads(result) for result in results[::-1]])  # noqa: S301
 
 
-def assert_the_same(found: Audit, tables: dict[str, pa.Table], whole: Audit) -> None:
-    assert found.facts == whole.facts
-    assert found.exit_code == whole.exit_code
-    assert found.tallies.equals(whole.tallies)
-    assert (None if found.trend is None else found.trend.to_pylist()) == (
+def assert_the_same(result: Audit, tables: dict[str, pa.Table], whole: Audit) -> None:
+    assert result.facts == whole.facts
+    assert result.exit_code == whole.exit_code
+    assert result.tallies.equals(whole.tallies)
+    assert (None if result.trend is None else result.trend.to_pylist()) == (
         None if whole.trend is None else whole.trend.to_pylist()
     )
-    assert found.inputs.astype("object").to_dict("list") == whole.inputs.astype("object").to_dict("list")
-    assert found.waivers.to_dict("list") == whole.waivers.to_dict("list")
+    assert result.inputs.astype("object").to_dict("list") == whole.inputs.astype("object").to_dict("list")
+    assert result.waivers.to_dict("list") == whole.waivers.to_dict("list")
     for name in ("idle", "keys") if "credentials" in tables else ("idle",):
-        assert getattr(found, name).to_dict("list") == getattr(whole, name).to_dict("list")
-    assert found.made_later == whole.made_later
+        assert getattr(result, name).to_dict("list") == getattr(whole, name).to_dict("list")
+    assert result.made_later == whole.made_later
     for name in TABLES.keys() & tables.keys():
         expected = to_arrow(getattr(whole, name), TABLES[name])
         assert tables[name].schema == expected.schema
         assert tables[name].to_pylist() == expected.to_pylist()
     if "findings" in tables:
         for group, (rows, count) in whole.notable.items():
-            assert found.notable[group][1] == count
-            assert found.notable[group][0].to_pylist() == rows.to_pylist()
+            assert result.notable[group][1] == count
+            assert result.notable[group][0].to_pylist() == rows.to_pylist()
 
 
 @st.composite
@@ -98,8 +98,8 @@ def fleets(draw: st.DrawFn) -> dict[str, str]:
         day = draw(st.sampled_from(["2026-10-31", "2026-10-31", "2026-10-30"]))
         hint = draw(st.sampled_from([account, account, "report"]))
         if not draw(st.integers(0, 5)):  # two accounts in one file, the second one's header inside it or fused
-            other = draw(reports(account=draw(st.sampled_from(ACCOUNTS)), max_users=2)).to_csv()
-            text += draw(st.sampled_from(["", "\n"])) + other
+            second_report = draw(reports(account=draw(st.sampled_from(ACCOUNTS)), max_users=2)).to_csv()
+            text += draw(st.sampled_from(["", "\n"])) + second_report
         files[f"{day}/{number}-{hint}.csv"] = text
         if not draw(st.integers(0, 7)):
             files[f"2026-10-31/{number}-copy.csv"] = text
@@ -108,7 +108,7 @@ def fleets(draw: st.DrawFn) -> dict[str, str]:
     return files
 
 
-def of(run: Callable[[], Result]) -> Result | InputError:
+def result_or_error(run: Callable[[], Result]) -> Result | InputError:
     """Return what a run gives, or its error."""
     try:
         return run()
@@ -126,12 +126,12 @@ def of(run: Callable[[], Result]) -> Result | InputError:
     st.booleans(),
     st.randoms(use_true_random=False),
 )
-def test_any_batches_give_what_one_batch_gives(
+def test_any_batches_give_the_same_as_a_single_batch(
     files: dict[str, str],
     every: bool,
     own_capture: bool,
     batch: int,
-    wanted: tuple[str, ...],
+    table_names: tuple[str, ...],
     head: int,
     cluster: bool,
     shuffled: random.Random,
@@ -145,21 +145,25 @@ def test_any_batches_give_what_one_batch_gives(
             make_checklist(policy=read_policy(policy)), None if own_capture else AS_OF, every_snapshot=every
         )
         days = sorted(str(path) for path in (Path(folder) / "in").iterdir())
-        whole = of(lambda: audit(days, settings))
+        whole = result_or_error(lambda: audit(days, settings))
         paths = shuffled.sample(days, len(days))
         out = Path(folder) / "out"
         with mock.patch.object(look, "HEAD", head):  # a short look leaves more to be corrected
             if cluster:
-                told = of(lambda: audit_on_engine(paths, settings, out, by_itself, batch=batch, table_names=wanted))
+                in_batches = result_or_error(
+                    lambda: audit_on_engine(paths, settings, out, by_itself, batch=batch, table_names=table_names)
+                )
             else:
-                told = of(lambda: audit_in_batches(paths, settings, out, batch=batch, table_names=wanted))
-        if isinstance(whole, InputError) or isinstance(told, InputError):
-            assert str(told) == str(whole)
+                in_batches = result_or_error(
+                    lambda: audit_in_batches(paths, settings, out, batch=batch, table_names=table_names)
+                )
+        if isinstance(whole, InputError) or isinstance(in_batches, InputError):
+            assert str(in_batches) == str(whole)
         else:
-            assert_the_same(*told, whole)
+            assert_the_same(*in_batches, whole)
             names = {path.name for path in out.iterdir()}
             counts = ("tallies",) if whole.trend is None else ("tallies", "trend")
-            assert names == {*(f"{name}.parquet" for name in (*wanted, *counts)), "manifest.json"}
+            assert names == {*(f"{name}.parquet" for name in (*table_names, *counts)), "manifest.json"}
 
 
 def fleet(folder: Path, accounts: Sequence[str], day: str = "2026-10-31") -> list[str]:
@@ -172,13 +176,13 @@ def fleet(folder: Path, accounts: Sequence[str], day: str = "2026-10-31") -> lis
 
 def test_each_batch_is_a_row_group(tmp_path: Path) -> None:
     paths, settings = fleet(tmp_path / "in", ACCOUNTS), Settings(as_of=AS_OF)
-    found, tables = audit_in_batches(paths, settings, tmp_path / "out")
+    result, tables = audit_in_batches(paths, settings, tmp_path / "out")
     assert parquet.ParquetFile(tmp_path / "out/findings.parquet").num_row_groups == len(ACCOUNTS)
-    assert_the_same(found, tables, audit(paths, settings))
+    assert_the_same(result, tables, audit(paths, settings))
 
 
 @pytest.mark.parametrize("case", ["two days", "copy", "undated copy", "names out of order", "parts far apart"])
-def test_what_depends_on_more_than_one_file_is_the_same_in_batches(tmp_path: Path, case: str) -> None:
+def test_results_that_depend_on_several_files_are_the_same_in_batches(tmp_path: Path, case: str) -> None:
     paths, settings = fleet(tmp_path / "in", ACCOUNTS), Settings(as_of=AS_OF)
     text = (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").read_text()
     if case == "two days":
@@ -189,39 +193,39 @@ def test_what_depends_on_more_than_one_file_is_the_same_in_batches(tmp_path: Pat
         write(tmp_path / "in/a.zip.csv", csv_of(user("auditor", account="210987654321")))
         (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").unlink()
     elif case == "parts far apart":  # two parts of one snapshot, with others between: one has root, one user is in both
-        for file, others in (("00", ["analyst", "backup"]), ("zz", ["auditor"])):
-            rows = [user(name, account=ACCOUNTS[0]) for name in ("relay", *others)]
+        for file, names in (("00", ["analyst", "backup"]), ("zz", ["auditor"])):
+            rows = [user(name, account=ACCOUNTS[0]) for name in ("relay", *names)]
             write(tmp_path / f"in/2026-10-31/{file}.csv", csv_of(*rows))
     else:
         write(tmp_path / ("in/2026-10-31/zz.csv" if case == "copy" else "in/aa.csv"), text)
-    found, tables = audit_in_batches(paths, settings, tmp_path / "out")
-    assert_the_same(found, tables, audit(paths, settings))
+    result, tables = audit_in_batches(paths, settings, tmp_path / "out")
+    assert_the_same(result, tables, audit(paths, settings))
     if case == "parts far apart":
-        assert found.issue_counts == {"duplicate_user": 2}
+        assert result.issue_counts == {"duplicate_user": 2}
 
 
-def test_every_snapshot_of_an_account_may_stand_in_a_batch_of_its_own(tmp_path: Path) -> None:
+def test_every_snapshot_of_an_account_may_be_in_a_batch_of_its_own(tmp_path: Path) -> None:
     paths = fleet(tmp_path / "in", ACCOUNTS)
     for day in ("2026-10-01", "2026-10-02"):
         fleet(tmp_path / "in", ACCOUNTS[:2], day)
     settings = Settings(every_snapshot=True)
-    found, tables = audit_in_batches(paths, settings, tmp_path / "out")
+    result, tables = audit_in_batches(paths, settings, tmp_path / "out")
     # The same bytes on several days are several snapshots: they are told apart by their days.
     assert parquet.ParquetFile(tmp_path / "out/findings.parquet").num_row_groups == len(ACCOUNTS) + 4
-    assert_the_same(found, tables, audit(paths, settings))
+    assert_the_same(result, tables, audit(paths, settings))
     write(tmp_path / "in/undated.csv", (tmp_path / f"in/2026-10-31/{ACCOUNTS[-1]}.csv").read_text())
     settings = Settings(as_of=AS_OF, every_snapshot=True)
-    found, tables = audit_in_batches(paths, settings, tmp_path / "again")
-    assert found.issue_counts["duplicate_input"] == 1
-    assert_the_same(found, tables, audit(paths, settings))
+    result, tables = audit_in_batches(paths, settings, tmp_path / "again")
+    assert result.issue_counts["duplicate_input"] == 1
+    assert_the_same(result, tables, audit(paths, settings))
 
 
-def test_rows_stand_by_account_whatever_the_names(tmp_path: Path) -> None:
+def test_rows_are_by_account_whatever_the_names_of_files(tmp_path: Path) -> None:
     for name, account in zip("dcba", sorted(ACCOUNTS), strict=True):
         write(tmp_path / f"in/{name}.csv", csv_of(user("ci-deploy", account=account)))
     write(tmp_path / "in/0.csv", csv_of({**user("nobody"), "arn": ""}))
-    found, _ = audit_in_batches([str(tmp_path / "in")], Settings(as_of=AS_OF), tmp_path / "out")
-    assert found.users["account_id"].astype("object").where(found.users["account_id"].notna(), None).tolist() == [
+    result, _ = audit_in_batches([str(tmp_path / "in")], Settings(as_of=AS_OF), tmp_path / "out")
+    assert result.users["account_id"].astype("object").where(result.users["account_id"].notna(), None).tolist() == [
         *sorted(ACCOUNTS),
         None,
     ]
@@ -233,50 +237,50 @@ def test_rows_stand_by_account_whatever_the_names(tmp_path: Path) -> None:
 def padded(account: str, *others: str) -> str:
     """Return a report larger than a look takes, whose last rows are of other accounts."""
     rows = [user(f"job-{number:04}", account=account, **key(rotated="2026-01-01T00:00:00Z")) for number in range(400)]
-    return csv_of(root(account), *rows, *(user("ci-deploy", account=other) for other in others))
+    return csv_of(root(account), *rows, *(user("ci-deploy", account=other_account) for other_account in others))
 
 
 def test_rows_of_a_second_account_far_down_are_found(tmp_path: Path) -> None:
-    one, other = ACCOUNTS[:2]
-    text = padded(one, other)
-    assert text.index(other) > look.HEAD
-    write(tmp_path / f"in/2026-10-31/{one}.csv", text)
-    fleet(tmp_path / "in", [other], "2026-10-30")
+    first, second = ACCOUNTS[:2]
+    text = padded(first, second)
+    assert text.index(second) > look.HEAD
+    write(tmp_path / f"in/2026-10-31/{first}.csv", text)
+    fleet(tmp_path / "in", [second], "2026-10-30")
     paths, settings = [str(tmp_path / "in")], Settings(as_of=AS_OF)
-    found, tables = audit_in_batches(paths, settings, tmp_path / "out")
-    assert_the_same(found, tables, audit(paths, settings))
+    result, tables = audit_in_batches(paths, settings, tmp_path / "out")
+    assert_the_same(result, tables, audit(paths, settings))
     # The newest snapshot of the second account is the one far down; its older file is the one before.
-    assert found.users["account_id"].value_counts().to_dict() == {one: 401, other: 1}
+    assert result.users["account_id"].value_counts().to_dict() == {first: 401, second: 1}
     roles = {
         (row["name"].rpartition("/")[2], part["account_id"]): (part["role"], part["rows"])
-        for row in found.inputs.to_dict("records")
+        for row in result.inputs.to_dict("records")
         for part in row["accounts"]
     }
     assert roles == {
-        (f"{one}.csv", one): ("judged", 401),
-        (f"{one}.csv", other): ("judged", 1),
-        (f"{other}.csv", other): ("trend", 2),
+        (f"{first}.csv", first): ("judged", 401),
+        (f"{first}.csv", second): ("judged", 1),
+        (f"{second}.csv", second): ("trend", 2),
     }
 
 
 def test_a_merged_file_is_judged_for_the_accounts_whose_newest_it_is(tmp_path: Path) -> None:
-    one, other = ACCOUNTS[:2]
-    write(tmp_path / "in/2026-10-30.csv", padded(one, other))
-    fleet(tmp_path / "in", [one], "2026-10-31")
+    first, second = ACCOUNTS[:2]
+    write(tmp_path / "in/2026-10-30.csv", padded(first, second))
+    fleet(tmp_path / "in", [first], "2026-10-31")
     paths, settings = [str(tmp_path / "in")], Settings(as_of=AS_OF)
-    found, tables = audit_on_engine(paths, settings, tmp_path / "out", by_itself, batch=1)
-    assert_the_same(found, tables, audit(paths, settings))
-    merged = next(row for row in found.inputs.to_dict("records") if row["name"].endswith("2026-10-30.csv"))
+    result, tables = audit_on_engine(paths, settings, tmp_path / "out", by_itself, batch=1)
+    assert_the_same(result, tables, audit(paths, settings))
+    merged = next(row for row in result.inputs.to_dict("records") if row["name"].endswith("2026-10-30.csv"))
     assert merged["rows"] == 402 == merged["rejected"] + sum(part["rows"] for part in merged["accounts"])
     assert [(part["account_id"], part["role"]) for part in merged["accounts"]] == [
-        (one, "trend"),
-        (other, "judged"),
+        (first, "trend"),
+        (second, "judged"),
     ]
-    assert len(found.users) == 3
+    assert len(result.users) == 3
 
 
 def changing(path: Path, texts: list[str]) -> Callable[..., Iterator[Any]]:
-    """Return an engine that writes a file anew before each round of tasks, and runs them in order."""
+    """Return an engine that rewrites a file before each round of tasks, and runs the tasks in order."""
 
     def run(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         if getattr(task.func, "__name__", "") == "_judge_and_write" and texts:  # type: ignore[attr-defined]
@@ -287,18 +291,18 @@ def changing(path: Path, texts: list[str]) -> Callable[..., Iterator[Any]]:
     return run
 
 
-@pytest.mark.parametrize("what", ["rows", "account", "no report"])
-def test_a_file_that_changes_between_look_and_read_is_looked_at_again(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("change", ["rows", "account", "no report"])
+def test_a_file_that_changes_between_look_and_read_is_looked_at_again(tmp_path: Path, change: str) -> None:
     paths, settings = fleet(tmp_path / "in", ACCOUNTS), Settings(as_of=AS_OF)
     path = tmp_path / f"in/2026-10-31/{ACCOUNTS[0]}.csv"
     text = {
         "rows": csv_of(root(ACCOUNTS[0]), user("auditor", account=ACCOUNTS[0])),
         "account": csv_of(root("210987654321"), user("ci-deploy", account="210987654321")),
         "no report": "nothing",
-    }[what]
-    found, tables = audit_on_engine(paths, settings, tmp_path / "out", changing(path, [text]), batch=1)
+    }[change]
+    result, tables = audit_on_engine(paths, settings, tmp_path / "out", changing(path, [text]), batch=1)
     assert path.read_text() == text
-    assert_the_same(found, tables, audit(paths, settings))
+    assert_the_same(result, tables, audit(paths, settings))
 
 
 def test_a_file_that_goes_on_changing_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -319,10 +323,10 @@ def test_an_error_is_the_same_and_names_all_reports(tmp_path: Path) -> None:
         write(tmp_path / f"in/{account}.csv", csv_of(user("auditor", account=account)))
     with pytest.raises(InputError) as whole:
         audit([str(tmp_path / "in")], Settings())
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as in_batches:
         audit_in_batches([str(tmp_path / "in")], Settings(), tmp_path / "out")
-    assert str(told.value) == str(whole.value)
-    assert all(account in str(told.value) for account in ACCOUNTS)
+    assert str(in_batches.value) == str(whole.value)
+    assert all(account in str(in_batches.value) for account in ACCOUNTS)
 
 
 def test_no_report_at_all_is_the_same_error(tmp_path: Path) -> None:
@@ -337,11 +341,11 @@ def test_pictures_and_workbooks_of_batches_are_the_same(tmp_path: Path) -> None:
     audit_in_batches(paths, settings, tmp_path / "whole", batch=1 << 40, formats=formats)
     audit_in_batches(paths, settings, tmp_path / "batches", batch=1, formats=formats)
     audit_on_engine(paths, settings, tmp_path / "parts", by_itself, batch=1, formats=formats)
-    names = [one["name"] for one in json.loads((tmp_path / "whole/rendered.json").read_text())["outputs"]]
+    names = [output["name"] for output in json.loads((tmp_path / "whole/rendered.json").read_text())["outputs"]]
     assert len(names) == 1 + 5 + 2
     for name in names:
-        for other in ("batches", "parts"):
-            assert (tmp_path / other / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        for folder in ("batches", "parts"):
+            assert (tmp_path / folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_a_table_that_only_a_format_needs_is_not_left(tmp_path: Path) -> None:
@@ -366,15 +370,15 @@ def test_a_folder_with_nothing_but_a_copy_is_not_empty(tmp_path: Path) -> None:
     fleet(tmp_path / "a", ACCOUNTS[:1])
     fleet(tmp_path / "b", ACCOUNTS[:1])
     paths, settings = [str(tmp_path / "a"), str(tmp_path / "b")], Settings(as_of=AS_OF)
-    found, tables = audit_in_batches(paths, settings, tmp_path / "out", batch=10_000)
-    assert found.exit_code == 1
-    assert_the_same(found, tables, audit(paths, settings))
+    result, tables = audit_in_batches(paths, settings, tmp_path / "out", batch=10_000)
+    assert result.exit_code == 1
+    assert_the_same(result, tables, audit(paths, settings))
 
 
-def test_the_output_may_stand_among_the_reports(tmp_path: Path) -> None:
+def test_the_output_may_be_among_the_reports(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
-    left = tmp_path / "in/.out.0123456789abcdef"  # of a run that was killed
-    left.mkdir()
+    leftover = tmp_path / "in/.out.0123456789abcdef"  # of a run that was killed
+    leftover.mkdir()
     manifests = []
     for _ in range(2):
         command = [str(CREDREPORT), "audit", "in", "--as-of", "2026-10-31", "--format", "parquet", "-q", "-o", "in/out"]
@@ -398,7 +402,7 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     assert writer.wait(10) == 0
 
 
-def test_a_full_disk_is_said_without_a_traceback(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_without_a_traceback(tmp_path: Path) -> None:
     fleet(tmp_path / "in", ACCOUNTS)
     command = f"ulimit -f 2; {CREDREPORT} audit in --as-of 2026-10-31 --format parquet -o out"
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -30,13 +30,13 @@ ACCOUNTS: Final = ("111122223333", "444455556666", "777788889999")
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.integers(0, 60))
 def test_shares_add_up_and_are_fair(sizes: list[int], size: int) -> None:
     shares = allocate(np.array(sizes, np.int64), size).tolist()
-    total, filled = sum(sizes), sum(one > 0 for one in sizes)
+    total, filled = sum(sizes), sum(stratum_size > 0 for stratum_size in sizes)
     assert sum(shares) == min(size, total)
     for share, count in zip(shares, sizes, strict=True):
         assert 0 <= share <= count
         if count and size >= filled:
             assert share >= 1
-        # No stratum has more than its share rounded up, unless that is its one.
+        # No stratum has more than its share rounded up, or one subject.
         assert share <= max(math.ceil(count * min(size, total) / max(total, 1)), 1)
 
 
@@ -49,10 +49,10 @@ def reports(folder: Path, name: str = "{account}", *, reverse: bool = False) -> 
 
 
 def _cells(number: int) -> dict[str, str]:
-    """Return the cells of a user: each has a key, every other one's is idle, and each fifth has a password in use."""
+    """Return the cells of a user: each has a key, every second key is idle, and every fifth user uses a password."""
     used = "N/A" if number % 2 else "2026-10-30T00:00:00Z"
-    more = password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z") if number % 5 == 0 else {}
-    return key(rotated="2026-01-01T00:00:00Z", used=used) | more
+    password_cells = password(used="2026-10-30T00:00:00Z", changed="2026-01-01T00:00:00Z") if number % 5 == 0 else {}
+    return key(rotated="2026-01-01T00:00:00Z", used=used) | password_cells
 
 
 @pytest.fixture(scope="module")
@@ -68,36 +68,36 @@ def subjects(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return [(row["account_id"], row["user"], row["credential"]) for row in rows]
 
 
-def drawn(folder: Path, *options: str) -> list[dict[str, str]]:
+def drawn_rows(folder: Path, *options: str) -> list[dict[str, str]]:
     done = run("sample", "out", "-o", "sample", *options, cwd=folder)
     assert done.returncode == 0, done.stderr
     with (folder / "sample/sample.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def test_the_order_and_the_names_of_files_play_no_part(evidence: Path, tmp_path: Path) -> None:
+def test_the_order_and_the_names_of_files_do_not_matter(evidence: Path, tmp_path: Path) -> None:
     reports(tmp_path / "in", "2026-10-31/z{at}/{account}", reverse=True)
     run("audit", "in", "-o", "out", "--format", "parquet", cwd=tmp_path)
     for options in ((), ("--by", "account,kind,status"), ("--control", "2.12", "--seed", "x", "--size", "7")):
-        first, again = drawn(evidence, *options), drawn(tmp_path, *options)
+        first, again = drawn_rows(evidence, *options), drawn_rows(tmp_path, *options)
         assert subjects(first) == subjects(again)
-        facts = [json.loads((one / "sample/manifest.json").read_text()) for one in (evidence, tmp_path)]
+        facts = [json.loads((folder / "sample/manifest.json").read_text()) for folder in (evidence, tmp_path)]
         assert facts[0]["population_sha256"] == facts[1]["population_sha256"]
-    assert subjects(drawn(evidence, "--seed", "2")) != subjects(drawn(evidence, "--seed", "1"))
+    assert subjects(drawn_rows(evidence, "--seed", "2")) != subjects(drawn_rows(evidence, "--seed", "1"))
 
 
-def test_the_population_is_what_was_judged(evidence: Path) -> None:
-    found = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
-    judged = [row for row in found if row["control"] == "unused-credentials" and row["status"] != "not_applicable"]
-    rows = drawn(evidence, "--size", "1000")
+def test_the_population_has_every_judged_subject(evidence: Path) -> None:
+    findings = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
+    judged = [row for row in findings if row["control"] == "unused-credentials" and row["status"] != "not_applicable"]
+    rows = drawn_rows(evidence, "--size", "1000")
     assert sorted(subjects(rows)) == sorted(subjects(judged))
     assert len(rows) == 144
-    status = {one: row["status"] for one, row in zip(subjects(judged), judged, strict=True)}
-    assert all(row["status"] == status[one] for one, row in zip(subjects(rows), rows, strict=True))
+    status = {subject: row["status"] for subject, row in zip(subjects(judged), judged, strict=True)}
+    assert all(row["status"] == status[subject] for subject, row in zip(subjects(rows), rows, strict=True))
 
 
 def test_the_digest_is_that_of_the_sorted_subjects(evidence: Path) -> None:
-    found = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
+    findings = parquet.read_table(evidence / "out/findings.parquet").to_pylist()
     lines = sorted(
         "\x1f".join(
             [
@@ -106,12 +106,12 @@ def test_the_digest_is_that_of_the_sorted_subjects(evidence: Path) -> None:
                 row["status"],
             ]
         )
-        for row in found
+        for row in findings
         if row["control"] == "unused-credentials" and row["status"] != "not_applicable"
     )
-    told = json.loads(run("sample", "out", "-o", "sample", "--json", cwd=evidence).stdout)
-    assert told["population"] == len(lines)
-    assert told["population_sha256"] == hashlib.sha256("".join(f"{one}\n" for one in lines).encode()).hexdigest()
+    summary = json.loads(run("sample", "out", "-o", "sample", "--json", cwd=evidence).stdout)
+    assert summary["population"] == len(lines)
+    assert summary["population_sha256"] == hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
 def test_every_subject_has_the_same_chance(evidence: Path) -> None:
@@ -130,23 +130,23 @@ def test_every_subject_has_the_same_chance(evidence: Path) -> None:
 
 
 def test_strata_have_their_shares(evidence: Path) -> None:
-    rows = drawn(evidence, "--size", "36", "--by", "account,status")
+    rows = drawn_rows(evidence, "--size", "36", "--by", "account,status")
     counts = Counter((row["account_id"], row["status"]) for row in rows)
     assert counts == {
         (account, status): 5 if status == "fail" else 7 for account in ACCOUNTS for status in ("fail", "pass")
     }
-    told = run("sample", "out", "-o", "sample", "--size", "36", "--by", "account,status", cwd=evidence).stdout
-    assert "Sample of 36 of 144 subjects of unused-credentials." in told
-    assert "  account 111122223333, status fail: 5 of 20" in told
+    screen = run("sample", "out", "-o", "sample", "--size", "36", "--by", "account,status", cwd=evidence).stdout
+    assert "Sample of 36 of 144 subjects of unused-credentials." in screen
+    assert "  account 111122223333, status fail: 5 of 20" in screen
     digest = json.loads((evidence / "sample/manifest.json").read_text())["population_sha256"]
-    assert f"\nSeed '1'; SHA-256 of the population:\n{digest}.\n" in told.replace(f": {digest}", f":\n{digest}")
+    assert f"\nSeed '1'; SHA-256 of the population:\n{digest}.\n" in screen.replace(f": {digest}", f":\n{digest}")
     first = next(row for row in rows if (row["account_id"], row["status"]) == ("111122223333", "fail"))
     assert (first["stratum"], first["stratum_size"]) == ("account 111122223333, status fail", "20")
-    assert "stratum" not in drawn(evidence, "--size", "36")[0]
+    assert "stratum" not in drawn_rows(evidence, "--size", "36")[0]
 
 
 def test_the_sheet_is_the_csv_with_room_for_results(evidence: Path) -> None:
-    rows = drawn(evidence, "--size", "9", "--seed", "Q4")
+    rows = drawn_rows(evidence, "--size", "9", "--seed", "Q4")
     book = openpyxl.load_workbook(evidence / "sample/workbook.xlsx")
     head, *cells = book["Sample"].iter_rows(values_only=True)
     assert tuple(head[-len(FOR_THE_TESTER) :]) == FOR_THE_TESTER
@@ -164,10 +164,10 @@ def test_the_sheet_is_the_csv_with_room_for_results(evidence: Path) -> None:
 def test_a_spreadsheet_takes_no_name_for_a_formula(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31_111122223333.csv", csv_of(user("=1+1", **key(rotated="2026-01-01T00:00:00Z"))))
     run("audit", "in", "-o", "out", "--format", "parquet", cwd=tmp_path)
-    assert drawn(tmp_path)[0]["user"] == "'=1+1"
+    assert drawn_rows(tmp_path)[0]["user"] == "'=1+1"
 
 
-def test_what_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None:
+def test_a_sample_that_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None:
     for arguments, message in (
         (["none"], "no evidence set: none"),
         (["out", "--control", "9.99"], "--control: "),
@@ -183,9 +183,9 @@ def test_what_cannot_be_drawn_is_refused(evidence: Path, tmp_path: Path) -> None
 
 
 def test_a_sample_is_verified_against_the_folder_of_its_evidence_set(evidence: Path) -> None:
-    drawn(evidence, "--size", "9", "--seed", "it's Q4", "--by", "status")
-    for place in ("out", "out/manifest.json"):
-        done = run("verify", "sample", "--inputs", place, cwd=evidence)
+    drawn_rows(evidence, "--size", "9", "--seed", "it's Q4", "--by", "status")
+    for inputs in ("out", "out/manifest.json"):
+        done = run("verify", "sample", "--inputs", inputs, cwd=evidence)
         assert (done.returncode, "; 1 of 1 input checked" in done.stdout) == (0, True), done.stdout + done.stderr
     done = run("verify", "sample", cwd=evidence)
     assert "as they were written; the evidence set of the sample was NOT checked\n" in done.stdout
@@ -221,7 +221,7 @@ def test_the_sheets_name_the_source_and_the_waivers(tmp_path: Path) -> None:
         '[waivers.W-1]\ncontrol = "unused-credentials"\nuser = "u1"\nreason = "r"\nowner = "o"\nexpires = 2027-01-01\n',
     )
     run("audit", "in", "--policy", "policy.toml", "-o", "out", "--format", "parquet", cwd=tmp_path)
-    rows = drawn(tmp_path, "--size", "1000")
+    rows = drawn_rows(tmp_path, "--size", "1000")
     waived = [row["user"] for row in rows if row["waiver"] == "W-1"]
     assert waived == ["u1"] * len(ACCOUNTS)
     assert all(row["waiver"] == "" for row in rows if row["user"] != "u1")

@@ -5,15 +5,15 @@ from tests.make_sample_reports import main
 FOLDER = Path(__file__).resolve().parent.parent / "sample_reports"
 
 
-def test_the_samples_are_what_the_script_makes(tmp_path: Path) -> None:
+def test_the_samples_equal_the_output_of_the_script(tmp_path: Path) -> None:
     main(tmp_path)
-    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    kept = {
+    generated = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    stored = {
         path.relative_to(FOLDER): path.read_bytes()
         for path in FOLDER.rglob("*")
         if path.is_file() and path.suffix in {".csv", ".json"}
     }
-    assert made == kept
+    assert generated == stored
 
 
 def test_every_sample_is_in_its_readme() -> None:

@@ -44,14 +44,14 @@ def validator(name: str) -> Draft202012Validator:
 
 
 def require_fits(name: str, document: object) -> None:
-    wrong = [f"{one.json_path}: {one.message[:300]}" for one in validator(name).iter_errors(document)]
+    wrong = [f"{error.json_path}: {error.message[:300]}" for error in validator(name).iter_errors(document)]
     assert wrong == []
 
 
 def printed(*arguments: str) -> Any:  # noqa: ANN401 - a JSON document
     """Return what a command prints with --json, after it was compared with its schema."""
-    given = list(arguments) if "--json-all" in arguments else [*arguments, "--json"]
-    done = run(*given)
+    with_json = list(arguments) if "--json-all" in arguments else [*arguments, "--json"]
+    done = run(*with_json)
     assert done.returncode in {0, 1, 3}, done.stderr
     document = json.loads(done.stdout)
     require_fits(arguments[0], document)
@@ -60,20 +60,22 @@ def printed(*arguments: str) -> Any:  # noqa: ANN401 - a JSON document
     return document
 
 
-def written(folder: str) -> dict[str, Any]:
+def documents_in(folder: str) -> dict[str, Any]:
     """Return the documents in a folder, after they were compared with their schemas."""
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).glob("*.json")}
-    assert "manifest" in found
-    for name, document in found.items():
+    documents_by_name = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).glob("*.json")
+    }
+    assert "manifest" in documents_by_name
+    for name, document in documents_by_name.items():
         require_fits(name, document)
-    return found
+    return documents_by_name
 
 
 # --- the schemas themselves -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_each_is_a_schema_whose_references_are_there(name: str) -> None:
+def test_each_file_is_a_schema_with_existing_references(name: str) -> None:
     Draft202012Validator.check_schema(SCHEMAS[name])
     resolver = REGISTRY.resolver(f"{name}.json")
     for value in references(SCHEMAS[name]):
@@ -93,16 +95,18 @@ def references(schema: object) -> Iterator[str]:
 
 def test_every_command_with_json_has_a_schema() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    with_json = {name for name, one in commands.items() if any("--json" in option.opts for option in one.params)}
-    assert with_json == SCHEMAS.keys() - {"common", "manifest", "rendered"}
-    assert commands.keys() - with_json == {"manual"}
+    commands_with_json = {
+        name for name, command in commands.items() if any("--json" in option.opts for option in command.params)
+    }
+    assert commands_with_json == SCHEMAS.keys() - {"common", "manifest", "rendered"}
+    assert commands.keys() - commands_with_json == {"manual"}
 
 
 def test_every_schema_is_in_the_package() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = settings["tool"]["setuptools"]["package-data"]["analyzer"]
     assert len(SCHEMAS) > 10
-    assert all(any(fnmatch(f"schemas/v1/{name}.json", one) for one in patterns) for name in SCHEMAS)
+    assert all(any(fnmatch(f"schemas/v1/{name}.json", pattern) for pattern in patterns) for name in SCHEMAS)
 
 
 def test_words_and_columns_are_those_of_the_program() -> None:
@@ -125,7 +129,7 @@ def test_words_and_columns_are_those_of_the_program() -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reports").symlink_to(ROOT / "sample_reports")
     (tmp_path / "policy.toml").write_text(POLICY)
@@ -153,29 +157,29 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
     ids=" ".join,
 )
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_audits_fit(options: list[str]) -> None:
-    found = printed("audit", "reports/", *options, "-o", "out")
-    documents = written("out")
-    assert found["by_control"] == documents["manifest"]["counts"]["by_control"]
-    assert ("--tables" in options) == (found["findings"] is None)
+    summary = printed("audit", "reports/", *options, "-o", "out")
+    documents = documents_in("out")
+    assert summary["by_control"] == documents["manifest"]["counts"]["by_control"]
+    assert ("--tables" in options) == (summary["findings"] is None)
 
 
-@pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda one: str(one.__name__))
-def test_audits_of_made_up_fleets_fit(here: Path, make: Callable[[Path], None]) -> None:
-    make(here / "made")
+@pytest.mark.parametrize("make", [all_passing, fleet, monthly], ids=lambda make: str(make.__name__))
+def test_audits_of_made_up_fleets_fit(working_folder: Path, make: Callable[[Path], None]) -> None:
+    make(working_folder / "made")
     paths = [str(path) for path in sorted(Path("made").iterdir()) if path.is_dir()]
     printed("audit", *paths, "--accounts", "made/accounts.csv", "--format", "excel", "-o", "out")
-    written("out")
+    documents_in("out")
     printed("history", *paths, "--format", "parquet", "-o", "followed")
-    written("followed")
+    documents_in("followed")
     if len(paths) > 1:
         printed("compare", paths[0], paths[-1], "--format", "parquet", "-o", "compared")
-        written("compared")
+        documents_in("compared")
 
 
-@pytest.mark.usefixtures("here")
-def test_what_follows_snapshots_fits() -> None:
+@pytest.mark.usefixtures("working_folder")
+def test_stores_histories_and_comparisons_fit() -> None:
     printed("ingest", "reports", "--store", "kept")
     printed("store", "kept")
     dates = ["--as-of-series", "2024-01-31,2026-10-31", "--sla-days", "30"]
@@ -185,7 +189,7 @@ def test_what_follows_snapshots_fits() -> None:
         ("hidden", ["reports", "--pseudonyms", "key"]),
     ):
         printed("history", *options, "-o", f"history of {name}", "--format", "html")
-        written(f"history of {name}")
+        documents_in(f"history of {name}")
     printed("audit", "reports/2026-09-30", "-o", "old", "--format", "parquet")
     printed("audit", "reports/2026-10-31", "-o", "new", "--format", "parquet")
     for name, options in (
@@ -194,10 +198,10 @@ def test_what_follows_snapshots_fits() -> None:
         ("sets", ["old", "new"]),
     ):
         printed("compare", *options, "-o", f"comparison of {name}", "--format", "excel")
-        written(f"comparison of {name}")
+        documents_in(f"comparison of {name}")
 
 
-def test_a_new_failure_of_each_kind_of_credential_fits(here: Path) -> None:
+def test_a_new_failure_of_each_kind_of_credential_fits(working_folder: Path) -> None:
     old = {"user_creation_time": "2025-01-01T00:00:00Z"}
     cells = {
         **password(used="2025-01-02T00:00:00Z", changed="2025-01-01T00:00:00Z"),
@@ -205,45 +209,45 @@ def test_a_new_failure_of_each_kind_of_credential_fits(here: Path) -> None:
         "cert_1_active": "true",
         "cert_1_last_rotated": "2025-01-01T00:00:00Z",
     }
-    write(here / "kinds/2026-09-30/111122223333.csv", csv_of(root(), user("a", **old)))
-    write(here / "kinds/2026-10-31/111122223333.csv", csv_of(root(), user("a", **old, **cells)))
+    write(working_folder / "kinds/2026-09-30/111122223333.csv", csv_of(root(), user("a", **old)))
+    write(working_folder / "kinds/2026-10-31/111122223333.csv", csv_of(root(), user("a", **old, **cells)))
     options = ["kinds/2026-09-30", "kinds/2026-10-31", "--format", "parquet", "-o", "compared kinds"]
     kinds = {row["kind"] for row in printed("compare", *options)["new_failures"]}
     assert kinds == {"password", "access_key", "certificate", "user"}
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("working_folder")
 def test_a_store_with_a_damaged_part_fits() -> None:
     printed("ingest", "reports", "--store", "kept")
     next(Path("kept").rglob("*.parquet")).write_bytes(b"no parquet")
     assert printed("store", "kept")["damaged"]
 
 
-@pytest.mark.usefixtures("here")
-def test_what_is_made_of_evidence_fits() -> None:
+@pytest.mark.usefixtures("working_folder")
+def test_answers_about_evidence_sets_fit() -> None:
     printed("audit", "reports", "-o", "out")
     printed("show", "out")
     printed("show", "out", "--user", "billing-*", "--control", "2.11", "--status", "fail", "--account", "111122223333")
     printed("show", "out", "--due-within", "30", "--limit", "1")
     printed("sample", "out", "-o", "drawn", "--by", "kind,status,account", "--control", "console-mfa")
-    written("drawn")
+    documents_in("drawn")
     printed("render", "out", "--format", "ics", "--due-within", "30")
-    written("out")
+    documents_in("out")
     printed("render", "out", "--format", "excel", "--carry-over", "out/workbook.xlsx")
-    written("out")
+    documents_in("out")
     assert printed("verify", "out", "--inputs", "reports")["holds"]
     Path("out/extra").touch()
     Path("out/users.parquet").unlink()
     with Path("out/findings.parquet").open("ab") as file:
         file.write(b" ")
-    found = printed("verify", "out", "--inputs", "reports/2026-10-31")
-    assert found["changed"]
-    assert found["missing"]
-    assert found["extra"]
+    result = printed("verify", "out", "--inputs", "reports/2026-10-31")
+    assert result["changed"]
+    assert result["missing"]
+    assert result["extra"]
 
 
-@pytest.mark.usefixtures("here")
-def test_what_judges_nothing_fits() -> None:
+@pytest.mark.usefixtures("working_folder")
+def test_answers_of_inspect_and_controls_fit() -> None:
     printed("inspect", "reports")
     for options in ([], ["2.11"], ["--benchmarks"], ["--benchmark", "cis-7.0"], ["--benchmark", "cis-7.0,own.toml"]):
         assert printed("controls", *options)
@@ -267,14 +271,14 @@ OPTIONAL: Final = {
     "sample": ("strata/*/kind",),
     "verify": ("checked/table", "checked/rendering"),
 }
-"""What some documents lack, by schema; those of a manifest without `counts`, where most of them are."""
+"""Keys that some documents lack, by schema; for a manifest without `counts`, where most of them are."""
 
 
 def is_optional(name: str, path: tuple[str | int, ...]) -> bool:
     """Whether a key may be missing: it is one of `OPTIONAL`, or a name in a map."""
     if path[-2:-1] and path[-2] in MAPS:
         return True
-    parts = ["*" if isinstance(one, int) or path[at] in MAPS else str(one) for at, one in enumerate(path[1:])]
+    parts = ["*" if isinstance(part, int) or path[at] in MAPS else str(part) for at, part in enumerate(path[1:])]
     return "/".join([str(path[0]), *parts]).removeprefix("counts/") in OPTIONAL.get(name, ())
 
 
@@ -313,12 +317,12 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (folder / "accounts.csv").write_text("account,name,owner\n111122223333,payments,team-a\n000011112222,,\n")
         (folder / "people.csv").write_text(LEAVERS)
         lists = ["--accounts", "accounts.csv", "--leavers", "people.csv", "--people", "people.csv"]
-        asked = ["--benchmark", "cis-7.0", "--policy", "policy.toml", "--due-within", "30", *lists]
-        both = ["reports/2026-09-30", "reports/2026-10-31"]
-        found = {
-            "audit": printed("audit", "reports", *asked, "-o", "out"),
+        options = ["--benchmark", "cis-7.0", "--policy", "policy.toml", "--due-within", "30", *lists]
+        snapshots = ["reports/2026-09-30", "reports/2026-10-31"]
+        documents_by_name = {
+            "audit": printed("audit", "reports", *options, "-o", "out"),
             "history": printed("history", "reports", "--sla-days", "30", "--format", "parquet"),
-            "compare": printed("compare", *both, "--policy", "policy.toml", "--format", "parquet"),
+            "compare": printed("compare", *snapshots, "--policy", "policy.toml", "--format", "parquet"),
             "ingest": printed("ingest", "reports", "--store", "kept"),
             "store": printed("store", "kept"),
             "show": printed("show", "out", "--control", "2.11"),
@@ -326,18 +330,18 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "inspect": printed("inspect", "reports"),
             "controls": printed("controls"),
             "render": printed("render", "out", "--format", "ics"),
-            **written("out"),
+            **documents_in("out"),
         }
         Path("out/extra").touch()
-        found["verify"] = printed("verify", "out")
-    return {name: small(document) for name, document in found.items()}
+        documents_by_name["verify"] = printed("verify", "out")
+    return {name: small(document) for name, document in documents_by_name.items()}
 
 
 NAMES: Final = sorted(SCHEMAS.keys() - {"common"})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_key_that_is_not_there_is_refused(name: str, documents: dict[str, Any]) -> None:
+def test_a_missing_key_is_refused(name: str, documents: dict[str, Any]) -> None:
     dropped = 0
     for path in places(documents[name]):
         if not isinstance(path[-1], str) or is_optional(name, path):
@@ -358,7 +362,7 @@ def test_a_value_of_another_type_is_refused(name: str, documents: dict[str, Any]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_key_that_is_not_known_is_refused(name: str, documents: dict[str, Any]) -> None:
+def test_an_unknown_key_is_refused(name: str, documents: dict[str, Any]) -> None:
     whole = [documents[name]]
     for path in [(0,), *places(whole)]:
         changed = copy.deepcopy(whole)

@@ -17,17 +17,17 @@ LATER = "2026-12-01T00:00:00Z"
 YOUNG = {"user_creation_time": NEAR}
 
 
-def judged(
+def finding_of(
     path: Path, row: dict[str, str], columns: tuple[str, ...] = COLUMNS_22, as_of: datetime = T
 ) -> dict[str, Any]:
     """Return the one finding about `row`."""
     name = write(path / "report.csv", csv_of(root(), row, columns=columns))
-    found = audit([name], Settings(unused(), as_of=as_of))
-    (finding,) = found.findings.to_dict("records")
+    result = audit([name], Settings(unused(), as_of=as_of))
+    (finding,) = result.findings.to_dict("records")
     return {str(column): value for column, value in finding.items()}
 
 
-def at(before: timedelta) -> str:
+def time_before(before: timedelta) -> str:
     return (T - before).isoformat()
 
 
@@ -92,13 +92,13 @@ CREATED = "user_creation_time"
         (user("a", **password(enabled="not_supported", used=NEAR)), "not_checked", "active_unknown", None, None),
     ],
 )
-def test_the_table(
+def test_every_row_of_the_rules_has_its_verdict(
     tmp_path: Path, row: dict[str, str], status: str, reason: str, basis: str | None, idle_days: int | None
 ) -> None:
-    found = judged(tmp_path, row)
-    missing = found["basis"] != found["basis"]  # NaN
-    assert (status, reason) == (found["status"], found["reason"])
-    assert (basis, idle_days) == ((None, None) if missing else (found["basis"], found["idle_days"]))
+    finding = finding_of(tmp_path, row)
+    missing = finding["basis"] != finding["basis"]  # NaN
+    assert (status, reason) == (finding["status"], finding["reason"])
+    assert (basis, idle_days) == ((None, None) if missing else (finding["basis"], finding["idle_days"]))
 
 
 @pytest.mark.parametrize(
@@ -115,21 +115,23 @@ def test_the_table(
 )
 @pytest.mark.parametrize("credential", [P, K])
 def test_the_boundary_is_exact(tmp_path: Path, idle: timedelta, status: str, days: int, credential: str) -> None:
-    cells = key(rotated=FAR, used=at(idle)) if credential == K else password(used=at(idle), changed=FAR)
-    found = judged(tmp_path, user("a", **cells))
-    assert (status, days) == (found["status"], found["idle_days"])
+    cells = (
+        key(rotated=FAR, used=time_before(idle)) if credential == K else password(used=time_before(idle), changed=FAR)
+    )
+    finding = finding_of(tmp_path, user("a", **cells))
+    assert (status, days) == (finding["status"], finding["idle_days"])
 
 
 def test_a_use_more_than_a_minute_after_t_is_after_t(tmp_path: Path) -> None:
-    found = judged(tmp_path, user("a", **key(rotated=FAR, used=at(timedelta(seconds=-61)))))
-    assert (found["status"], found["reason"]) == ("not_checked", "used_after_as_of")
+    finding = finding_of(tmp_path, user("a", **key(rotated=FAR, used=time_before(timedelta(seconds=-61)))))
+    assert (finding["status"], finding["reason"]) == ("not_checked", "used_after_as_of")
 
 
 @pytest.mark.parametrize(
     ("used", "as_of", "days"),
     [
         # A date as reference is the end of its day, so whole days equal the difference of calendar dates, whatever
-        # leap days, year ends and clock changes lie between.
+        # leap days, year ends and clock changes are between.
         ("2026-10-10T00:00:00Z", "2026-11-24", 45),
         ("2026-10-10T23:59:59Z", "2026-11-24", 45),
         ("2026-10-11T00:00:00Z", "2026-11-24", 44),
@@ -142,33 +144,33 @@ def test_a_use_more_than_a_minute_after_t_is_after_t(tmp_path: Path) -> None:
 )
 def test_whole_days_equal_calendar_dates(tmp_path: Path, used: str, as_of: str, days: int) -> None:
     instant = datetime.fromisoformat(f"{as_of}T23:59:59.999999+00:00")
-    found = judged(tmp_path, user("a", **key(rotated="2020-01-01T00:00:00Z", used=used)), as_of=instant)
-    assert days == found["idle_days"]
+    finding = finding_of(tmp_path, user("a", **key(rotated="2020-01-01T00:00:00Z", used=used)), as_of=instant)
+    assert days == finding["idle_days"]
 
 
 def test_two_minutes_across_midnight_are_no_day(tmp_path: Path) -> None:
     as_of = datetime(2026, 11, 24, 0, 1, tzinfo=UTC)
-    found = judged(tmp_path, user("a", **key(rotated=FAR, used="2026-11-23T23:59:00Z")), as_of=as_of)
-    assert found["idle_days"] == 0
+    finding = finding_of(tmp_path, user("a", **key(rotated=FAR, used="2026-11-23T23:59:00Z")), as_of=as_of)
+    assert finding["idle_days"] == 0
 
 
 def test_reports_without_last_use_columns(tmp_path: Path) -> None:
-    old = judged(tmp_path, user("a", **key(rotated=FAR)), COLUMNS_16)
+    old = finding_of(tmp_path, user("a", **key(rotated=FAR)), COLUMNS_16)
     assert (old["status"], old["reason"], old["idle_days"]) == ("not_checked", "last_use_unknown", 327)
-    young = judged(tmp_path, user("a", **key(rotated=NEAR)), COLUMNS_16)
+    young = finding_of(tmp_path, user("a", **key(rotated=NEAR)), COLUMNS_16)
     assert (young["status"], young["idle_days"]) == ("pass", 23)
 
 
 @pytest.mark.parametrize("column", ["password_enabled", "access_key_1_active", "access_key_2_active"])
 def test_a_deleted_flag_column_decides_nothing(tmp_path: Path, column: str) -> None:
     without = tuple(name for name in COLUMNS_22 if name != column)
-    found = judged(tmp_path, user("a"), without)
-    assert (found["status"], found["reason"]) == ("not_checked", "active_unknown")
+    finding = finding_of(tmp_path, user("a"), without)
+    assert (finding["status"], finding["reason"]) == ("not_checked", "active_unknown")
 
 
 def test_key_2_is_judged_without_key_1_and_root_never(tmp_path: Path) -> None:
-    found = judged(tmp_path, user("a", **key(2, rotated=FAR)))
-    assert (found["credential"], found["status"]) == ("access_key_2", "fail")
+    finding = finding_of(tmp_path, user("a", **key(2, rotated=FAR)))
+    assert (finding["credential"], finding["status"]) == ("access_key_2", "fail")
     renamed = root(**key(rotated=FAR)) | {"user": "somebody"}  # recognised by its ARN
     anonymous = root(**key(rotated=FAR)) | {"arn": ""}  # recognised by its name
     name = write(tmp_path / "roots.csv", csv_of(root(**key(rotated=FAR)), renamed, anonymous))
@@ -196,7 +198,7 @@ def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path) -> None
     [
         (user("a", **key(rotated=FAR)), "never used; created 2026-01-01, 327 days"),
         (user("a", **password(changed=FAR)), "never used; set 2026-01-01, 327 days"),
-        (user("a", **key(rotated=FAR, used=at(timedelta(days=1)))), "last used 2026-11-23, 1 day"),
+        (user("a", **key(rotated=FAR, used=time_before(timedelta(days=1)))), "last used 2026-11-23, 1 day"),
         (user("a", **password(used=FAR, changed=FAR)), "last used 2026-01-01, 327 days"),
         (user("a", **password(used=FAR, changed=NEAR)), "last used 2026-01-01, 327 days; changed 2026-11-01"),
         (user("a", **password(used=FAR, changed=LATER)), "last used 2026-01-01, 327 days"),
@@ -209,7 +211,7 @@ def test_inactive_credentials_are_counted_and_not_judged(tmp_path: Path) -> None
     ],
 )
 def test_the_reason_in_words(tmp_path: Path, row: dict[str, str], message: str) -> None:
-    assert message == judged(tmp_path, row)["message"]
+    assert message == finding_of(tmp_path, row)["message"]
 
 
 def test_each_password_has_the_day_of_its_own_change(tmp_path: Path) -> None:
@@ -217,9 +219,9 @@ def test_each_password_has_the_day_of_its_own_change(tmp_path: Path) -> None:
     rows = [user(name, **password(used=FAR, changed=changed)) for name, changed in changes.items()]
     report = write(tmp_path / "report.csv", csv_of(root(), *rows))
     for control in ("unused-credentials", "unused-credentials-console"):
-        found = audit([report], Settings(make_checklist(controls=[control]), as_of=T)).findings
+        findings = audit([report], Settings(make_checklist(controls=[control]), as_of=T)).findings
         used = "last used 2026-01-01, 327 days"
-        assert dict(zip(found["user"], found["message"], strict=True)) == {
+        assert dict(zip(findings["user"], findings["message"], strict=True)) == {
             "a": f"{used}; changed 2026-11-01",
             "b": f"{used}; changed 2026-11-02",
             "c": used,

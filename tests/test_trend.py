@@ -38,16 +38,16 @@ USED: Final = {day: key(rotated="2026-01-01T00:00:00Z", used=f"{day}T00:00:00Z")
 COUNTS: Final = ("open", "open_before", "new", "fixed", "undecided")
 
 
-def of(account: str, **users: dict[str, str]) -> str:
+def report_of(account: str, **users: dict[str, str]) -> str:
     """Return a report of an account: users by name, each with its cells."""
     return csv_of(root(account), *(user(name, account=account, **cells) for name, cells in users.items()))
 
 
 def months(folder: Path) -> Path:
     """Write snapshots of three months of one account: two fail, one is fixed, and two are new in the last."""
-    write(folder / f"{OLDER}/{A}.csv", of(A, anna=IDLE))
-    write(folder / f"{BEFORE}/{A}.csv", of(A, anna=IDLE, ci=IDLE, deploy=USED[BEFORE], backup=USED[BEFORE]))
-    write(folder / f"{NOW}/{A}.csv", of(A, anna=IDLE, deploy=IDLE, backup=IDLE, ci=USED[NOW]))
+    write(folder / f"{OLDER}/{A}.csv", report_of(A, anna=IDLE))
+    write(folder / f"{BEFORE}/{A}.csv", report_of(A, anna=IDLE, ci=IDLE, deploy=USED[BEFORE], backup=USED[BEFORE]))
+    write(folder / f"{NOW}/{A}.csv", report_of(A, anna=IDLE, deploy=IDLE, backup=IDLE, ci=USED[NOW]))
     return folder
 
 
@@ -55,21 +55,21 @@ def run(folder: Path, **options: Any) -> Audit:  # noqa: ANN401 - any setting
     return audit([str(folder)], Settings(options.pop("checklist", unused()), **options))
 
 
-def rows(found: Audit) -> list[dict[str, Any]]:
-    return [] if found.trend is None else found.trend.to_pylist()
+def rows(result: Audit) -> list[dict[str, Any]]:
+    return [] if result.trend is None else result.trend.to_pylist()
 
 
-def counts(found: Audit) -> dict[str, tuple[int, ...]]:
+def counts(result: Audit) -> dict[str, tuple[int, ...]]:
     """Return the counts of each account, of one control."""
-    return {row["account_id"]: tuple(row[name] for name in COUNTS) for row in rows(found)}
+    return {row["account_id"]: tuple(row[name] for name in COUNTS) for row in rows(result)}
 
 
 LACKING: Final = "account {} is not compared with its earlier snapshot: this report may contain only some of the users"
 
 
-def why_not(found: Audit) -> list[str]:
+def why_not(result: Audit) -> list[str]:
     """Return why accounts are not compared, each with the report that is the cause."""
-    issues = found.issues[(found.issues["code"] == "no_trend").to_numpy()]
+    issues = result.issues[(result.issues["code"] == "no_trend").to_numpy()]
     return [f"{row['source']}: {row['message']}" for row in issues.astype("object").to_dict("records")]
 
 
@@ -79,8 +79,8 @@ def why_not(found: Audit) -> list[str]:
 def test_the_answer_says_what_changed_since_the_snapshot_before(tmp_path: Path) -> None:
     months(tmp_path / "in")
     ran = run_program("audit", "in", "--control", "unused-credentials", cwd=tmp_path)
-    said = "3 unused now, 2 in the snapshot before (2026-09-30): 2 new, 1 fixed."
-    assert said in ran.stdout
+    sentence = "3 unused now, 2 in the snapshot before (2026-09-30): 2 new, 1 fixed."
+    assert sentence in ran.stdout
     assert "3 of 4 active passwords and access keys of IAM users unused" in ran.stdout
     assert "; its newest report is judged (1 of 3 reports), 2 older ones are not" in ran.stdout
     assert "Data issues" not in ran.stdout
@@ -96,10 +96,10 @@ def test_the_answer_says_what_changed_since_the_snapshot_before(tmp_path: Path) 
     ]
     summary = load_workbook(out / "workbook.xlsx")["Summary"]
     cells = [[cell.value for cell in row[:6]] for row in summary.iter_rows()]
-    assert said in str(cells[1][0])
+    assert sentence in str(cells[1][0])
     assert ["unused-credentials", 2, 2, 1, 0, 3] in cells
-    told = json.loads(run_program("audit", "in", "--control", "unused-credentials", "--json", cwd=tmp_path).stdout)
-    assert told["trend"] == {
+    facts = json.loads(run_program("audit", "in", "--control", "unused-credentials", "--json", cwd=tmp_path).stdout)
+    assert facts["trend"] == {
         "accounts": 1,
         "captured_at": ["2026-10-31T23:59:59.999999Z"] * 2,
         "earlier_captured_at": ["2026-09-30T23:59:59.999999Z"] * 2,
@@ -114,25 +114,25 @@ def test_the_trend_can_be_left_out(tmp_path: Path, option: str) -> None:
     ran = run_program("audit", "in", option, "--format", "parquet", cwd=tmp_path)
     assert "before (" not in ran.stdout
     assert not (tmp_path / "credreport-out/trend.parquet").exists()
-    told = json.loads(run_program("audit", "in", option, "--json", "--format", "parquet", cwd=tmp_path).stdout)
-    assert "trend" not in told
+    facts = json.loads(run_program("audit", "in", option, "--json", "--format", "parquet", cwd=tmp_path).stdout)
+    assert "trend" not in facts
 
 
 def test_one_snapshot_has_no_trend(tmp_path: Path) -> None:
-    write(tmp_path / f"{NOW}/{A}.csv", of(A, anna=IDLE))
-    found = run(tmp_path)
-    assert found.trend is None
-    assert trend(found) == ""
+    write(tmp_path / f"{NOW}/{A}.csv", report_of(A, anna=IDLE))
+    result = run(tmp_path)
+    assert result.trend is None
+    assert trend(result) == ""
 
 
 def test_the_sentence_says_how_many_accounts_it_is_about(tmp_path: Path) -> None:
     months(tmp_path)
-    write(tmp_path / f"{OLDER}/{B}.csv", of(B, anna=IDLE))
-    write(tmp_path / f"{NOW}/{B}.csv", of(B, anna=password(enabled="maybe"), ci=IDLE))
-    write(tmp_path / f"{NOW}/{C}.csv", of(C, anna=IDLE))
-    found = run(tmp_path)
-    assert counts(found) == {A: (3, 2, 2, 1, 0), B: (1, 1, 1, 1, 0)}
-    assert trend(found) == (
+    write(tmp_path / f"{OLDER}/{B}.csv", report_of(B, anna=IDLE))
+    write(tmp_path / f"{NOW}/{B}.csv", report_of(B, anna=password(enabled="maybe"), ci=IDLE))
+    write(tmp_path / f"{NOW}/{C}.csv", report_of(C, anna=IDLE))
+    result = run(tmp_path)
+    assert counts(result) == {A: (3, 2, 2, 1, 0), B: (1, 1, 1, 1, 0)}
+    assert trend(result) == (
         "In the 2 of 3 accounts with an earlier snapshot: 4 unused now, "
         "3 in the snapshots before (2026-08-31 to 2026-09-30): 3 new, 2 fixed."
     )
@@ -140,15 +140,15 @@ def test_the_sentence_says_how_many_accounts_it_is_about(tmp_path: Path) -> None
 
 def test_all_controls_are_summed_up_beside_the_main_one(tmp_path: Path) -> None:
     months(tmp_path)
-    write(tmp_path / f"{NOW}/{C}.csv", of(C, anna=IDLE))
-    found = run(tmp_path, checklist=make_checklist())
-    sums = {name: sum(counts[name] for counts in found.trends.values()) for name in COUNTS}
-    assert trend_of_all(found) == (
+    write(tmp_path / f"{NOW}/{C}.csv", report_of(C, anna=IDLE))
+    result = run(tmp_path, checklist=make_checklist())
+    sums = {name: sum(counts[name] for counts in result.trends.values()) for name in COUNTS}
+    assert trend_of_all(result) == (
         f"All controls in this account: {sums['open']} failures now, {sums['open_before']} before: "
         f"{sums['new']} new, {sums['fixed']} fixed."
     )
-    assert trend_of_all(found) in headline(found)
-    assert sums["open"] == sum(found.by_account.loc[A, ["fail"]])
+    assert trend_of_all(result) in headline(result)
+    assert sums["open"] == sum(result.by_account.loc[A, ["fail"]])
     strict = make_checklist(controls=["unused-credentials", "console-mfa", "mfa-every-user"])
     assert len(strict.summed) == 2, "a stricter reading is not added"
     every = run(tmp_path, checklist=strict)
@@ -161,36 +161,36 @@ def test_all_controls_are_summed_up_beside_the_main_one(tmp_path: Path) -> None:
 def test_the_sentence_on_the_page_has_a_subject(tmp_path: Path) -> None:
     months(tmp_path)
     assert opening(run(tmp_path)).endswith(". Unused credentials: 2 on 2026-09-30, 3 on 2026-10-31.")
-    write(tmp_path / f"{NOW}/{C}.csv", of(C, anna=IDLE))
+    write(tmp_path / f"{NOW}/{C}.csv", report_of(C, anna=IDLE))
     ending = ". Unused credentials in the 1 account with an earlier snapshot: 2 on 2026-09-30, 3 on 2026-10-31."
     assert opening(run(tmp_path)).endswith(ending)
-    write(tmp_path / f"{OLDER}/{C}.csv", of(C, anna=IDLE))
+    write(tmp_path / f"{OLDER}/{C}.csv", report_of(C, anna=IDLE))
     ending = ". Unused credentials: 3 before (2026-08-31 to 2026-09-30), 4 on 2026-10-31."
     assert opening(run(tmp_path)).endswith(ending)
 
 
-def test_what_cannot_be_told_any_more_is_no_fix(tmp_path: Path) -> None:
-    write(tmp_path / f"{BEFORE}/{A}.csv", of(A, anna=IDLE))
-    write(tmp_path / f"{NOW}/{A}.csv", of(A, anna=IDLE | {"access_key_1_active": "perhaps"}))
-    found = run(tmp_path)
-    assert counts(found) == {A: (0, 1, 0, 0, 1)}
-    assert trend(found).endswith(": 0 new, 0 fixed, 1 undecided.")
+def test_a_failure_that_becomes_unknown_is_not_fixed(tmp_path: Path) -> None:
+    write(tmp_path / f"{BEFORE}/{A}.csv", report_of(A, anna=IDLE))
+    write(tmp_path / f"{NOW}/{A}.csv", report_of(A, anna=IDLE | {"access_key_1_active": "perhaps"}))
+    result = run(tmp_path)
+    assert counts(result) == {A: (0, 1, 0, 0, 1)}
+    assert trend(result).endswith(": 0 new, 0 fixed, 1 undecided.")
 
 
 def test_other_controls_are_counted_and_summed_up(tmp_path: Path) -> None:
     months(tmp_path)
-    found = run(tmp_path, checklist=make_checklist(controls=["access-key-rotation"]))
-    assert trend(found) == "4 fail now, 4 in the snapshot before (2026-09-30): 0 new, 0 fixed."
-    found = run(tmp_path, checklist=make_checklist(controls=["access-key-rotation", "root-mfa"]))
-    assert trend(found).startswith("5 failures now, 5 in the snapshot before")
-    assert [row["control"] for row in rows(found)] == ["access-key-rotation", "root-mfa"]
+    result = run(tmp_path, checklist=make_checklist(controls=["access-key-rotation"]))
+    assert trend(result) == "4 fail now, 4 in the snapshot before (2026-09-30): 0 new, 0 fixed."
+    result = run(tmp_path, checklist=make_checklist(controls=["access-key-rotation", "root-mfa"]))
+    assert trend(result).startswith("5 failures now, 5 in the snapshot before")
+    assert [row["control"] for row in rows(result)] == ["access-key-rotation", "root-mfa"]
 
 
-def test_with_a_reference_instant_the_one_before_the_judged_one_counts(tmp_path: Path) -> None:
+def test_with_a_reference_date_the_snapshot_before_the_judged_one_counts(tmp_path: Path) -> None:
     months(tmp_path)
-    found = run(tmp_path, as_of=datetime(2026, 10, 15, tzinfo=UTC))
-    assert counts(found) == {A: (2, 1, 1, 0, 0)}
-    assert "(2026-08-31; each judged at its own capture time)" in trend(found)
+    result = run(tmp_path, as_of=datetime(2026, 10, 15, tzinfo=UTC))
+    assert counts(result) == {A: (2, 1, 1, 0, 0)}
+    assert "(2026-08-31; each judged at its own capture time)" in trend(result)
     assert run(tmp_path, as_of=datetime(2026, 8, 1, tzinfo=UTC)).trend is None
 
 
@@ -198,22 +198,22 @@ def test_with_a_reference_instant_the_one_before_the_judged_one_counts(tmp_path:
 
 
 def test_other_snapshots_are_no_issues_and_have_their_roles(tmp_path: Path) -> None:
-    found = run(months(tmp_path))
-    assert found.issues.empty
-    assert "; its newest report is judged (1 of 3 reports), 2 older ones are not" in scope(found)
-    roles = {Path(row["name"]).parent.name: row["accounts"][0]["role"] for row in found.inputs.to_dict("records")}
+    result = run(months(tmp_path))
+    assert result.issues.empty
+    assert "; its newest report is judged (1 of 3 reports), 2 older ones are not" in scope(result)
+    roles = {Path(row["name"]).parent.name: row["accounts"][0]["role"] for row in result.inputs.to_dict("records")}
     assert roles == {OLDER: "not_judged", BEFORE: "trend", NOW: "judged"}
-    assert found.inputs["judged"].tolist() == [False, False, True]
-    assert found.facts["rows"] == found.facts["users"] + found.facts["rows_not_judged"] == 2 + 5 + 5
+    assert result.inputs["judged"].tolist() == [False, False, True]
+    assert result.facts["rows"] == result.facts["users"] + result.facts["rows_not_judged"] == 2 + 5 + 5
 
 
-def test_what_is_wrong_with_the_earlier_report_is_no_issue_of_the_audit(tmp_path: Path) -> None:
-    write(tmp_path / f"{BEFORE}/{A}.csv", of(A, anna=IDLE | {"mfa_active": "perhaps"}))
-    write(tmp_path / f"{NOW}/{A}.csv", of(A, anna=IDLE))
-    found = run(tmp_path)
-    assert found.issues.empty
-    assert counts(found) == {A: (1, 1, 0, 0, 0)}
-    assert BEFORE not in str(found.findings["source"].cat.categories.tolist())
+def test_faults_of_the_earlier_report_are_no_issues_of_the_audit(tmp_path: Path) -> None:
+    write(tmp_path / f"{BEFORE}/{A}.csv", report_of(A, anna=IDLE | {"mfa_active": "perhaps"}))
+    write(tmp_path / f"{NOW}/{A}.csv", report_of(A, anna=IDLE))
+    result = run(tmp_path)
+    assert result.issues.empty
+    assert counts(result) == {A: (1, 1, 0, 0, 0)}
+    assert BEFORE not in str(result.findings["source"].cat.categories.tolist())
 
 
 # --- in doubt ---------------------------------------------------------------------------------------------------------
@@ -221,57 +221,58 @@ def test_what_is_wrong_with_the_earlier_report_is_no_issue_of_the_audit(tmp_path
 
 def test_snapshots_of_unknown_order_have_no_trend(tmp_path: Path) -> None:
     for name, day in (("a", BEFORE), ("b", BEFORE), ("c", NOW)):
-        write(tmp_path / f"{day}/{name}-{A}.csv", of(A, anna=IDLE, ci=IDLE, **{name: IDLE}))
+        write(tmp_path / f"{day}/{name}-{A}.csv", report_of(A, anna=IDLE, ci=IDLE, **{name: IDLE}))
         write(
-            tmp_path / f"{NOW if day == BEFORE else BEFORE}/{name}-{B}.csv", of(B, anna=IDLE, ci=IDLE, **{name: IDLE})
+            tmp_path / f"{NOW if day == BEFORE else BEFORE}/{name}-{B}.csv",
+            report_of(B, anna=IDLE, ci=IDLE, **{name: IDLE}),
         )
-    found = run(tmp_path)
-    assert found.trend is None
-    assert [line.rpartition(": ")[2] for line in why_not(found)] == [
+    result = run(tmp_path)
+    assert result.trend is None
+    assert [line.rpartition(": ")[2] for line in why_not(result)] == [
         "it is not known which report is newer",
     ] * 2
-    assert found.exit_code == 3
+    assert result.exit_code == 3
 
 
 @pytest.mark.parametrize("day", [BEFORE, NOW])
 def test_a_report_that_was_cut_has_no_trend(tmp_path: Path, day: str) -> None:
     months(tmp_path)
-    write(tmp_path / f"{BEFORE}/{B}.csv", of(B, anna=IDLE))
-    write(tmp_path / f"{NOW}/{B}.csv", of(B, anna=IDLE))
+    write(tmp_path / f"{BEFORE}/{B}.csv", report_of(B, anna=IDLE))
+    write(tmp_path / f"{NOW}/{B}.csv", report_of(B, anna=IDLE))
     path = tmp_path / f"{day}/{A}.csv"
     path.write_text(path.read_text().rpartition("false,N/A")[0] + "fal")
-    found = run(tmp_path)
-    assert counts(found).keys() == {B}
-    assert why_not(found) == [f"{path}: {LACKING.format(A)}"]
-    assert found.exit_code == (3 if day == NOW else 1)
+    result = run(tmp_path)
+    assert counts(result).keys() == {B}
+    assert why_not(result) == [f"{path}: {LACKING.format(A)}"]
+    assert result.exit_code == (3 if day == NOW else 1)
 
 
 @pytest.mark.parametrize("day", [BEFORE, NOW])
 def test_a_form_that_filters_users_has_no_trend(tmp_path: Path, day: str) -> None:
     names = ("user_name", "user_arn", "user_creation_time", "password_enabled", "mfa_active", "access_key_1_active")
     times = ("access_key_1_last_rotated", "access_key_1_last_used_date", "generated_time", "account_id")
-    for one in (BEFORE, NOW):
+    for snapshot_day in (BEFORE, NOW):
         cells = ("anna", f"arn:aws:iam::{A}:user/anna", "2020-01-01 00:00:00+00:00", "false", "false", "true")
-        more = ("2026-01-01 00:00:00+00:00", "", f"{one} 00:00:00+00:00", A)
-        text = ",".join((*names, *times)) + "\n" + ",".join((*cells, *more)) + "\n"
-        write(tmp_path / f"{one}/{A}.csv", text if one == day else of(A, anna=IDLE, ci=IDLE))
-    found = run(tmp_path)
-    assert found.trend is None
-    assert why_not(found) == [f"{tmp_path}/{day}/{A}.csv: {LACKING.format(A)}"]
+        last_cells = ("2026-01-01 00:00:00+00:00", "", f"{snapshot_day} 00:00:00+00:00", A)
+        text = ",".join((*names, *times)) + "\n" + ",".join((*cells, *last_cells)) + "\n"
+        write(tmp_path / f"{snapshot_day}/{A}.csv", text if snapshot_day == day else report_of(A, anna=IDLE, ci=IDLE))
+    result = run(tmp_path)
+    assert result.trend is None
+    assert why_not(result) == [f"{tmp_path}/{day}/{A}.csv: {LACKING.format(A)}"]
 
 
 def test_a_month_that_may_be_between_leaves_no_trend(tmp_path: Path) -> None:
     months(tmp_path)
-    write(tmp_path / f"2026-07/{A}.csv", of(A, somebody=IDLE))
+    write(tmp_path / f"2026-07/{A}.csv", report_of(A, somebody=IDLE))
     assert counts(run(tmp_path)) == {A: (3, 2, 2, 1, 0)}
-    write(tmp_path / f"2026-10/{A}.csv", of(A, other=IDLE))
-    found = run(tmp_path)
-    assert found.trend is None
+    write(tmp_path / f"2026-10/{A}.csv", report_of(A, other=IDLE))
+    result = run(tmp_path)
+    assert result.trend is None
     between = (
         f"account {A} is not compared with its earlier snapshot: this report may be from the time between the two "
         "snapshots"
     )
-    assert why_not(found) == [f"{tmp_path}/2026-10/{A}.csv: {between}"]
+    assert why_not(result) == [f"{tmp_path}/2026-10/{A}.csv: {between}"]
 
 
 # --- the law ----------------------------------------------------------------------------------------------------------
@@ -325,15 +326,15 @@ def pairs(folder: Path, fleet: dict[str, dict[str, Snapshot]]) -> tuple[list[str
     for account, snapshots in fleet.items():
         for side, day in zip(sides, sorted(snapshots)[-2:], strict=False):
             if len(snapshots) > 1:
-                side.append(write(folder / f"{day}/{account}.csv", of(account, **snapshots[day])))
+                side.append(write(folder / f"{day}/{account}.csv", report_of(account, **snapshots[day])))
     return sides
 
 
-def counted(found: Comparison) -> dict[tuple[str, str], Counter[str]]:
+def counted(comparison: Comparison) -> dict[tuple[str, str], Counter[str]]:
     """Return the events of failures of a comparison by account and control, each control once."""
     tally: dict[tuple[str, str], Counter[str]] = {}
-    events = found.events[found.events["control"].notna().to_numpy()]
-    first = {one.control.id: one.requirement for one in reversed(found.settings.checklist.checks)}
+    events = comparison.events[comparison.events["control"].notna().to_numpy()]
+    first = {check.control.id: check.requirement for check in reversed(comparison.settings.checklist.checks)}
     for event in events[["account_id", "control", "requirement", "event"]].astype("object").to_dict("records"):
         requirement = event["requirement"] if isinstance(event["requirement"], str) else None
         if first[event["control"]] == requirement:
@@ -341,10 +342,10 @@ def counted(found: Comparison) -> dict[tuple[str, str], Counter[str]]:
     return tally
 
 
-def expected(fleet: dict[str, dict[str, Snapshot]], found: Comparison) -> list[dict[str, Any]]:
+def expected(fleet: dict[str, dict[str, Snapshot]], comparison: Comparison) -> list[dict[str, Any]]:
     """Return the trend that a comparison of the two newest snapshots amounts to."""
-    tally = counted(found)
-    controls = list(dict.fromkeys(one.control.id for one in found.settings.checklist.checks))
+    tally = counted(comparison)
+    controls = list(dict.fromkeys(check.control.id for check in comparison.settings.checklist.checks))
     result = []
     for account in sorted(account for account, snapshots in fleet.items() if len(snapshots) > 1):
         before, now = sorted(fleet[account])[-2:]
@@ -382,7 +383,7 @@ CHECKLISTS: Final = (
     st.randoms(use_true_random=False),
 )
 @settings(deadline=None)
-def test_the_trend_is_what_compare_says_of_the_two_snapshots(
+def test_the_trend_equals_the_comparison_of_the_two_snapshots(
     fleet: dict[str, dict[str, Snapshot]],
     form: str,
     checklist: Any,  # noqa: ANN401 - of CHECKLISTS
@@ -394,17 +395,17 @@ def test_the_trend_is_what_compare_says_of_the_two_snapshots(
         folder = Path(name)
         paths = laid_out(folder / "in", fleet, form)
         random.shuffle(paths)
-        found, tables = audited(paths, Settings(checklist), folder / "out", batch, on_engine)
+        result, tables = audited(paths, Settings(checklist), folder / "out", batch, on_engine)
         old, new = pairs(folder / "pairs", fleet)
-        same = expected(fleet, compare(old, new, Settings(checklist))) if old else []
-        assert rows(found) == same
-        for row in same:
+        expected_rows = expected(fleet, compare(old, new, Settings(checklist))) if old else []
+        assert rows(result) == expected_rows
+        for row in expected_rows:
             assert row["open"] == row["open_before"] + row["new"] - row["fixed"] - row["undecided"]
         without, plain = audited(paths, Settings(checklist, trend=False), folder / "plain", batch, on_engine)
-        assert without.tallies.equals(found.tallies)
-        assert without.exit_code == found.exit_code
+        assert without.tallies.equals(result.tallies)
+        assert without.exit_code == result.exit_code
         for table in ("users", "credentials", "issues", "findings"):
-            unordered = [sorted(map(str, one[table].to_pylist())) for one in (tables, plain)]
+            unordered = [sorted(map(str, tables_of_run[table].to_pylist())) for tables_of_run in (tables, plain)]
             assert unordered[0] == unordered[1]
             if form != "merged before":
                 assert tables[table].to_pylist() == plain[table].to_pylist()
@@ -419,17 +420,17 @@ def audited(
 
 
 def test_rows_far_down_in_the_earlier_report_are_found(tmp_path: Path) -> None:
-    many = {f"job-{number:04}": IDLE for number in range(400)}
-    write(tmp_path / f"in/{BEFORE}/{A}.csv", of(A, **many) + "\n" + csv_of(user("ci", account=B, **IDLE)))
-    write(tmp_path / f"in/{NOW}/{A}.csv", of(A, **many))
-    write(tmp_path / f"in/{NOW}/{B}.csv", of(B, deploy=IDLE))
-    found, _ = audit_in_batches([str(tmp_path / "in")], Settings(unused()), tmp_path / "out")
-    assert counts(found) == {A: (400, 400, 0, 0, 0), B: (1, 1, 1, 1, 0)}
+    users = {f"job-{number:04}": IDLE for number in range(400)}
+    write(tmp_path / f"in/{BEFORE}/{A}.csv", report_of(A, **users) + "\n" + csv_of(user("ci", account=B, **IDLE)))
+    write(tmp_path / f"in/{NOW}/{A}.csv", report_of(A, **users))
+    write(tmp_path / f"in/{NOW}/{B}.csv", report_of(B, deploy=IDLE))
+    result, _ = audit_in_batches([str(tmp_path / "in")], Settings(unused()), tmp_path / "out")
+    assert counts(result) == {A: (400, 400, 0, 0, 0), B: (1, 1, 1, 1, 0)}
 
 
 def test_the_page_the_pdf_and_the_workbook_head_the_trend_alike(tmp_path: Path) -> None:
     for day in (BEFORE, NOW):
-        write(tmp_path / f"{day}/{A}.csv", of(A, anna=IDLE))
+        write(tmp_path / f"{day}/{A}.csv", report_of(A, anna=IDLE))
     run_program("audit", BEFORE, NOW, "--format", "html,excel,pdf", "-o", "out", cwd=tmp_path)
     heads = list(TREND_COLUMNS.values())
     assert f"control {' '.join(heads)}" in text_of(tmp_path / "out/summary.pdf")

@@ -1,4 +1,4 @@
-"""Users that stand twice in a snapshot are found, in whatever order the rows stand."""
+"""Users that occur twice in a snapshot are found, in any order of rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = st.lists(
 
 
 @given(ROWS, st.booleans())
-def test_every_name_that_stands_twice_is_noted(rows: list[tuple[str | None, str | None]], in_order: bool) -> None:
+def test_every_name_that_occurs_twice_is_noted(rows: list[tuple[str | None, str | None]], in_order: bool) -> None:
     if in_order:  # as AWS writes them: most files are read by a shorter way
         rows = sorted(rows, key=lambda row: (row[0] or "", (row[1] or "").lower()))
     users = pd.DataFrame(

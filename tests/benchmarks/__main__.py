@@ -50,8 +50,8 @@ def _audit(folder: Path, runs: int, accounts: int, users: int) -> str:
     out.mkdir(exist_ok=True)
     judge = _judge(reports, *UNUSED)
 
-    def run(module: ModuleType, to: str, *options: str) -> list[str]:
-        return [sys.executable, "-m", module.__name__, str(reports), str(out / to), *options]
+    def run(module: ModuleType, folder_name: str, *options: str) -> list[str]:
+        return [sys.executable, "-m", module.__name__, str(reports), str(out / folder_name), *options]
 
     findings = {
         "credreport": [*judge, "--tables", "findings", "-o", str(out / "credreport")],
@@ -75,7 +75,7 @@ def _audit(folder: Path, runs: int, accounts: int, users: int) -> str:
         _same_table(name, out / "credreport-all", out / "Polars-all")
     size = sum(path.stat().st_size for path in reports.rglob("*.csv"))
     title = f"{accounts:,} reports of {users:,} users ({size / 1e6:,.0f} MB of CSV) have {rows.pop():,} findings.\n\n"
-    parts = [table({name: measures[name] for name in of}, next(iter(of))) for of in (findings | floor, tables)]
+    parts = [table({name: measures[name] for name in group}, next(iter(group))) for group in (findings | floor, tables)]
     return title + "\n".join(parts)
 
 
@@ -213,8 +213,10 @@ def workbook(folder: Path, runs: int, rows: int = ROWS_OF_WORKBOOK) -> str:
             findings
         )
     commands = {
-        f"{who}, {rows:,} findings": [sys.executable, "-m", books.__name__, who, str(findings), str(folder / who)]
-        for who in ("credreport", "pandas")
+        f"{program}, {rows:,} findings": [
+            *(sys.executable, "-m", books.__name__, program, str(findings), str(folder / program))
+        ]
+        for program in ("credreport", "pandas")
     }
     return table(in_turn(commands, Path.cwd(), runs), next(iter(commands)))
 
@@ -289,7 +291,7 @@ def _make_store(store: Path, accounts: int, users: int, days: int) -> None:
 
 
 def same_rows(own: Path, peer: Path, columns: Sequence[str]) -> int:
-    """Return how many rows there are. Raises AssertionError unless both files have the same, in whatever order."""
+    """Return the number of rows. Raises AssertionError unless both files have the same rows, in any order."""
     own_rows, peer_rows = (_sorted(path, columns) for path in (own, peer))
     if not own_rows.equals(peer_rows):
         pairs = ((own_rows, peer_rows), (peer_rows, own_rows))

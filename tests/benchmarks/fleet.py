@@ -1,4 +1,4 @@
-"""A seeded fleet of accounts whose users sign in, use keys, rotate them and leave them lying: reports by day.
+"""A seeded fleet of accounts whose users sign in, use keys, rotate them and leave them unused: reports by day.
 
 Half of the users are people (with passwords), the others are jobs; half of all are in use. Keys are used daily or
 weekly, passwords weekly; passwords in use are changed, and keys rotated, now and then. Everything is made column by
@@ -47,7 +47,7 @@ JOBS: Final = (
 class _Key:
     """The keys in one slot: where there is one, whether it is active, and its instants (seconds)."""
 
-    there: Flags
+    exists: Flags
     active: Flags
     created: Whole
     used: Whole
@@ -93,12 +93,12 @@ class Fleet:
         self._keys = [self._new_keys(born, ~person | (random.random(count) < 0.4), 0.9)]
         self._keys.append(self._new_keys(born, random.random(count) < 0.15, 0.7))
 
-    def _new_keys(self, born: Whole, there: Flags, active: float) -> _Key:
+    def _new_keys(self, born: Whole, exists: Flags, active: float) -> _Key:
         random, count = self._random, len(born)
         created = _between(random, born)
         used = np.where(random.random(count) < 0.75, _between(random, created) // 60 * 60, NEVER)
         region, service = random.integers(0, len(REGIONS), count), random.integers(0, len(SERVICES), count)
-        return _Key(there, there & (random.random(count) < active), created, used, region, service)
+        return _Key(exists, exists & (random.random(count) < active), created, used, region, service)
 
     def next_day(self) -> datetime:
         """Let a day pass and return the instant of its reports, six in the morning."""
@@ -110,7 +110,7 @@ class Fleet:
         changes = self._in_use & self._password & (random.random(count) < 1 / 90)
         self._changed = np.where(changes, now - random.integers(0, DAY, count), self._changed)
         for key in self._keys:
-            rotated = self._in_use & key.there & (random.random(count) < 1 / 180)
+            rotated = self._in_use & key.exists & (random.random(count) < 1 / 180)
             key.created = np.where(rotated, now - random.integers(DAY // 2, DAY, count), key.created)
             key.used = np.where(rotated, NEVER, key.used)
             uses = self._in_use & key.active & (random.random(count) < np.where(self._daily, 0.97, 1 / 7))
@@ -137,20 +137,20 @@ class Fleet:
             yield number, "\n".join([HEADER, root, *users])
 
     def _password_cells(self) -> list[pa.Array]:
-        there, nothing = pa.array(self._password), pa.scalar("N/A")
+        exists, nothing = pa.array(self._password), pa.scalar("N/A")
         used = pc.if_else(pa.array(self._signed_in == NEVER), pa.scalar("no_information"), self._times(self._signed_in))
         return [
             _flags(self._password),
-            pc.if_else(there, used, nothing),
-            pc.if_else(there, self._times(self._changed), nothing),
-            pc.if_else(there, self._times(self._changed + 90 * DAY), nothing),
+            pc.if_else(exists, used, nothing),
+            pc.if_else(exists, self._times(self._changed), nothing),
+            pc.if_else(exists, self._times(self._changed + 90 * DAY), nothing),
         ]
 
     def _key_cells(self, key: _Key) -> list[pa.Array]:
-        there, used, nothing = pa.array(key.there), pa.array(key.there & (key.used != NEVER)), pa.scalar("N/A")
+        exists, used, nothing = pa.array(key.exists), pa.array(key.exists & (key.used != NEVER)), pa.scalar("N/A")
         return [
             _flags(key.active),
-            pc.if_else(there, self._times(key.created), nothing),
+            pc.if_else(exists, self._times(key.created), nothing),
             pc.if_else(used, self._times(key.used), nothing),
             pc.if_else(used, REGIONS.take(pa.array(key.region)), nothing),
             pc.if_else(used, SERVICES.take(pa.array(key.service)), nothing),

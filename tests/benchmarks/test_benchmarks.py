@@ -1,4 +1,4 @@
-"""A small slice of what is measured: the fleet is a fleet, and the peers find the same rows."""
+"""A small part of what is measured: the fleet can be read, and the peers find the same rows."""
 
 from __future__ import annotations
 
@@ -38,29 +38,29 @@ def test_the_fleet_reads_without_an_issue_and_is_the_same_again(tmp_path: Path) 
     assert sizes[0] == sizes[1]
     texts = [sorted(path.read_bytes() for path in (tmp_path / name).rglob("*.csv")) for name in ("a", "b")]
     assert texts[0] == texts[1]
-    found = running.audit([str(tmp_path / "a")], running.Settings(unused()))
-    assert found.issues.empty
-    assert len(found.users) == 3 * 41
-    assert {"pass", "fail"} <= set(found.findings["status"])
+    result = running.audit([str(tmp_path / "a")], running.Settings(unused()))
+    assert result.issues.empty
+    assert len(result.users) == 3 * 41
+    assert {"pass", "fail"} <= set(result.findings["status"])
 
 
 def test_the_peers_of_history_find_the_same(tmp_path: Path) -> None:
-    told = history(tmp_path, accounts=3, users=30, days=100, runs=1)
-    assert "300 reports" in told
-    assert told.count("\n|") == 5
+    measures = history(tmp_path, accounts=3, users=30, days=100, runs=1)
+    assert "300 reports" in measures
+    assert measures.count("\n|") == 5
     assert same_rows(tmp_path / "out/lifetimes.parquet", tmp_path / "peer.parquet", ["state", "closed_by"]) > 50
 
 
 def test_the_peers_of_audit_find_the_same(tmp_path: Path) -> None:
-    told = audit(tmp_path, runs=1, fleets=[(3, 30)])
+    measures = audit(tmp_path, runs=1, fleets=[(3, 30)])
     findings = pl.read_parquet(tmp_path / "audit/credreport/findings.parquet")
-    assert f"have {findings.height} findings" in told
-    assert told.count("\n|") == 16
+    assert f"have {findings.height} findings" in measures
+    assert measures.count("\n|") == 16
     assert set(findings["status"]) == {"pass", "fail"}
     assert set(findings["credential"]) == {"password", "access_key_1", "access_key_2"}
     assert set(findings["reason"]) == {"last_used", "never_used"}
     kinds = [_columns_of(tmp_path / "audit" / name / "findings.parquet") for name in ("credreport", *PEERS_OF_AUDIT)]
-    assert all(one == kinds[0] for one in kinds)
+    assert all(columns == kinds[0] for columns in kinds)
     filtered = (tmp_path / "audit/filtered.csv").read_text().splitlines()
     assert len([line for line in filtered if not line.startswith("user,")]) == 3 * 30
 
@@ -80,15 +80,15 @@ def test_daily_and_default_are_measured(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_year_is_measured(tmp_path: Path) -> None:
-    told = year(tmp_path, runs=1, fleet=(2, 5), days=9)
-    assert "18 reports: a daily one of 2 accounts of 5 users, for 9 days" in told
-    assert told.count(" s |") == 16
+    measures = year(tmp_path, runs=1, fleet=(2, 5), days=9)
+    assert "18 reports: a daily one of 2 accounts of 5 users, for 9 days" in measures
+    assert measures.count(" s |") == 16
 
 
 def test_stages_are_measured(tmp_path: Path) -> None:
-    told = stages(tmp_path, runs=1, fleet=(2, 5), reports=2)
-    assert told.startswith("A batch of 12 rows:")
-    assert told.count(" ms |") == 6
+    measures = stages(tmp_path, runs=1, fleet=(2, 5), reports=2)
+    assert measures.startswith("A batch of 12 rows:")
+    assert measures.count(" ms |") == 6
 
 
 @pytest.mark.slow
@@ -99,16 +99,18 @@ def test_start_is_measured(tmp_path: Path) -> None:
 def test_the_workbook_is_measured(tmp_path: Path) -> None:
     write_reports(tmp_path / "reports-200x5000", 2, 20)
     assert workbook(tmp_path, runs=1, rows=20).count(" s |") == 4
-    books = [openpyxl.load_workbook(tmp_path / who / "workbook.xlsx")["Findings"] for who in ("credreport", "pandas")]
+    books = [
+        openpyxl.load_workbook(tmp_path / program / "workbook.xlsx")["Findings"] for program in ("credreport", "pandas")
+    ]
     assert [book.max_row for book in books] == [21, 21]
 
 
 @pytest.mark.slow
 def test_every_command_takes_a_year_of_daily_reports_in_bounded_memory(tmp_path: Path) -> None:
-    found = {name: runs[0].memory for name, runs in runs_on_a_year(tmp_path, runs=1).items()}
-    # With 55 million findings, what the allocators keep for themselves is above the limit of the others.
-    assert found.pop("audit --every-snapshot") < 1_000_000_000
-    assert {name: memory for name, memory in found.items() if memory > 700_000_000} == {}
+    memory_by_command = {name: runs[0].memory for name, runs in runs_on_a_year(tmp_path, runs=1).items()}
+    # With 55 million findings, the memory that allocators keep for themselves is above the limit of the other commands.
+    assert memory_by_command.pop("audit --every-snapshot") < 1_000_000_000
+    assert {name: memory for name, memory in memory_by_command.items() if memory > 700_000_000} == {}
 
 
 def _columns_of(path: Path) -> list[tuple[str, str]]:
@@ -117,19 +119,19 @@ def _columns_of(path: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("column", TABLES["findings"].names)
-def test_a_difference_in_any_column_is_found(tmp_path: Path, column: str) -> None:
-    one, other = tmp_path / "one.parquet", tmp_path / "other.parquet"
+def test_a_difference_in_any_column_is_noticed(tmp_path: Path, column: str) -> None:
+    first, second = tmp_path / "one.parquet", tmp_path / "other.parquet"
     columns = TABLES["findings"].names
     rows = pl.DataFrame({name: ["a", "b", "b", None] for name in columns})
-    rows.write_parquet(one)
-    rows.reverse().write_parquet(other)
-    assert same_rows(one, other, columns) == 4
-    rows.with_columns(pl.Series(column, ["a", "b", "a", None])).write_parquet(other)
+    rows.write_parquet(first)
+    rows.reverse().write_parquet(second)
+    assert same_rows(first, second, columns) == 4
+    rows.with_columns(pl.Series(column, ["a", "b", "a", None])).write_parquet(second)
     with pytest.raises(AssertionError, match="do not have the same rows"):
-        same_rows(one, other, columns)
+        same_rows(first, second, columns)
 
 
-def test_other_rows_are_found(tmp_path: Path) -> None:
+def test_different_rows_are_noticed(tmp_path: Path) -> None:
     history(tmp_path, accounts=1, users=10, days=60, runs=1)
     with pytest.raises(AssertionError, match="do not have the same rows"):
         same_rows(tmp_path / "out/lifetimes.parquet", tmp_path / "all/lifetimes.parquet", ["control", "user"])

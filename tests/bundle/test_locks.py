@@ -1,4 +1,4 @@
-"""The lock files fit pyproject.toml on every platform and version of Python, and name no place."""
+"""The lock files fit pyproject.toml on every platform and version of Python, and name no address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.bundle.script import ROOT, TARGETS, bundle
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROGRAM = PROJECT["project"]["dependencies"]
 CLUSTER = PROJECT["project"]["optional-dependencies"]["cluster"]
-ASKED = {
+REQUIRED = {
     bundle.LOCK: PROGRAM,
     bundle.CLUSTER_LOCK: [*PROGRAM, *CLUSTER],
     bundle.TOOLS_LOCK: PROJECT["dependency-groups"]["bundle"],
@@ -24,56 +24,56 @@ ASKED = {
 ANEW = "Run: python3 .ci/bundle --lock"
 
 
-def misfits(asked: list[str], pins: list[Any]) -> list[str]:
+def misfits(required: list[str], pins: list[Any]) -> list[str]:
     """Return the requirements that are not met by exactly one pin."""
-    found = []
-    for requirement in map(Requirement, asked):
+    misfitting = []
+    for requirement in map(Requirement, required):
         name = canonicalize_name(requirement.name)
         versions = [str(pin.requirement.specifier).removeprefix("==") for pin in pins if pin.requirement.name == name]
         if len(versions) != 1 or not requirement.specifier.contains(versions[0]):
-            found.append(f"{requirement}: {versions}")
-    return found
+            misfitting.append(f"{requirement}: {versions}")
+    return misfitting
 
 
 @pytest.mark.parametrize("target", TARGETS, ids="-".join)
-@pytest.mark.parametrize("lock", ASKED)
-def test_a_lock_fits_what_pyproject_asks_for(lock: str, target: tuple[str, str]) -> None:
+@pytest.mark.parametrize("lock", REQUIRED)
+def test_a_lock_fits_what_pyproject_requires(lock: str, target: tuple[str, str]) -> None:
     pins = bundle.pins_for(bundle.Target(*target), ROOT / lock)
-    assert misfits(ASKED[lock], pins) == [], ANEW
+    assert misfits(REQUIRED[lock], pins) == [], ANEW
     names = [pin.requirement.name for pin in pins]
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("lock", ASKED)
-def test_a_lock_holds_nothing_that_pyproject_no_longer_asks_for(lock: str) -> None:
+@pytest.mark.parametrize("lock", REQUIRED)
+def test_a_lock_holds_nothing_that_pyproject_no_longer_requires(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     entries = re.findall(r"^([a-z0-9-]+)==.*\n((?: +.*\n)+)", text, re.MULTILINE)
     direct = {name for name, body in entries if re.search(r"(?:via|#  ) credreport \(pyproject\.toml", body)}
-    assert direct == {canonicalize_name(Requirement(text).name) for text in ASKED[lock]}, ANEW
+    assert direct == {canonicalize_name(Requirement(text).name) for text in REQUIRED[lock]}, ANEW
 
 
 def test_every_tool_has_its_reason() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nbundle = [")[2].partition("\n]")[0]
-    named = set(re.findall(r'^    "([a-z-]+)[^"]*",  # [a-z]', text, re.MULTILINE))
-    assert named == {Requirement(text).name for text in ASKED[bundle.TOOLS_LOCK]}
+    tools_with_reason = set(re.findall(r'^    "([a-z-]+)[^"]*",  # [a-z]', text, re.MULTILINE))
+    assert tools_with_reason == {Requirement(text).name for text in REQUIRED[bundle.TOOLS_LOCK]}
 
 
-@pytest.mark.parametrize("asked", ["pandas>=99", "no-such-package>=1"])
-def test_a_lock_that_does_not_fit_is_noticed(asked: str) -> None:
-    assert misfits([*PROGRAM, asked], bundle.pins_for(bundle.Target(*TARGETS[0]), ROOT / bundle.LOCK))
+@pytest.mark.parametrize("required", ["pandas>=99", "no-such-package>=1"])
+def test_a_lock_that_does_not_fit_is_noticed(required: str) -> None:
+    assert misfits([*PROGRAM, required], bundle.pins_for(bundle.Target(*TARGETS[0]), ROOT / bundle.LOCK))
 
 
-@pytest.mark.parametrize("lock", ASKED)
-def test_a_lock_pins_by_hash_and_names_no_place(lock: str) -> None:
+@pytest.mark.parametrize("lock", REQUIRED)
+def test_a_lock_pins_by_hash_and_names_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "#    python3 .ci/bundle --lock\n" in text.partition("==")[0]
     assert not re.search(r"://|--index|--find-links|file:|@ ", text)
     pins = bundle.pins(ROOT / lock)
     assert len(pins) > 20
     for pin in pins:
-        assert [one.operator for one in pin.requirement.specifier] == ["=="], pin
+        assert [specifier.operator for specifier in pin.requirement.specifier] == ["=="], pin
         assert pin.hashes, pin
-        assert all(re.fullmatch("[0-9a-f]{64}", one) for one in pin.hashes), pin
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in pin.hashes), pin
 
 
 def test_the_extra_cluster_adds_packages_and_changes_no_version() -> None:
@@ -94,11 +94,11 @@ def test_comments_and_several_hashes_are_read(tmp_path: Path) -> None:
         ("one", ("aa", "bb")),
         ("two", ("cc",)),
     ]
-    there = {
+    names_by_target = {
         target: [pin.requirement.name for pin in bundle.pins_for(bundle.Target(*target), tmp_path / "lock")]
         for target in TARGETS
     }
-    assert there["windows-amd64", "3.11"] == ["one"]
-    assert there["windows-amd64", "3.14"] == ["one", "two"]
-    assert there["linux-aarch64", "3.11"] == []
-    assert there["macos-arm64", "3.12"] == ["two"]
+    assert names_by_target["windows-amd64", "3.11"] == ["one"]
+    assert names_by_target["windows-amd64", "3.14"] == ["one", "two"]
+    assert names_by_target["linux-aarch64", "3.11"] == []
+    assert names_by_target["macos-arm64", "3.12"] == ["two"]

@@ -18,11 +18,13 @@ from packaging.requirements import Requirement
 from tests.bundle.script import ROOT, SCRIPT, TARGETS, bundle
 
 MANUAL = (ROOT / "analyzer/manual/offline.md").read_text(encoding="utf-8")
-HERE = next(iter(name for name, one in bundle.PLATFORMS.items() if one.machine == platform.machine()), None)
+THIS_PLATFORM = next(
+    iter(name for name, details in bundle.PLATFORMS.items() if details.machine == platform.machine()), None
+)
 LINUX = bundle.Target("linux-x86_64", "3.12")
 
 
-def test_a_bare_python_starts_it() -> None:
+def test_python_alone_starts_the_script() -> None:
     done = subprocess.run([sys.executable, "-I", "-S", SCRIPT, "--help"], capture_output=True, text=True, check=True)
     assert "Carry credreport to a machine without a network" in done.stdout
     assert done.stderr == ""
@@ -37,9 +39,9 @@ def test_a_bare_python_starts_it() -> None:
     ],
 )
 def test_wrong_options_are_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as error:
         bundle.parse(arguments)
-    assert left.value.code == 2
+    assert error.value.code == 2
     assert message in capsys.readouterr().err
 
 
@@ -52,14 +54,16 @@ def test_an_unknown_platform_has_to_be_named(
     assert "name a platform: linux-x86_64" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(sys.platform != "linux" or HERE is None, reason="the oracle is this machine, which needs a bundle")
+@pytest.mark.skipif(
+    sys.platform != "linux" or THIS_PLATFORM is None, reason="the oracle is this machine, which needs a bundle"
+)
 def test_the_markers_of_this_platform_are_those_that_pip_sees() -> None:
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    markers = bundle.Target(HERE, python).markers
+    markers = bundle.Target(THIS_PLATFORM, python).markers
     assert {**default_environment(), "python_full_version": f"{python}.0"}.items() >= markers.items()
 
 
-def made(name: str, version: str, *requires: str) -> object:
+def wheel_of(name: str, version: str, *requires: str) -> object:
     return bundle.Wheel(Path(f"{name}.whl"), name, version, tuple(map(Requirement, requires)), "0" * 64)
 
 
@@ -77,13 +81,13 @@ def made(name: str, version: str, *requires: str) -> object:
     ],
 )
 def test_a_wheel_that_is_missing_is_noticed(needed: str, complaint: str | None) -> None:
-    missing = bundle.unmet([made("credreport", "1", needed), made("pandas", "3.1")], LINUX, ["cluster"])
+    missing = bundle.unmet([wheel_of("credreport", "1", needed), wheel_of("pandas", "3.1")], LINUX, ["cluster"])
     assert len(missing) == (complaint is not None)
-    assert all(one.startswith(complaint or "") for one in missing)
+    assert all(line.startswith(complaint or "") for line in missing)
 
 
 def test_extras_are_those_of_the_program_alone() -> None:
-    wheels = [made("credreport", "1"), made("pandas", "3.1", "numpy; extra == 'cluster'")]
+    wheels = [wheel_of("credreport", "1"), wheel_of("pandas", "3.1", "numpy; extra == 'cluster'")]
     assert bundle.unmet(wheels, LINUX, ["cluster"]) == []
 
 
@@ -102,7 +106,7 @@ def test_a_source_archive_repeats_to_the_byte(tmp_path: Path) -> None:
         bundle._repeat_source(tmp_path / f"{name}.tar.gz", 1_700_000_000)  # noqa: SLF001
     assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
     with tarfile.open(tmp_path / "one.tar.gz") as tar:
-        assert {one.name: tar.extractfile(one).read() for one in tar} == {"a.py": b"a.py", "b/x.py": b"b/x.py"}  # type: ignore[union-attr]
+        assert {member.name: tar.extractfile(member).read() for member in tar} == {"a.py": b"a.py", "b/x.py": b"b/x.py"}  # type: ignore[union-attr]
 
 
 def packed(path: Path, *names: str) -> object:
@@ -120,13 +124,13 @@ def test_scripts_and_manual_pages_are_no_part_of_the_single_file(tmp_path: Path)
     assert [path.name for path in (tmp_path / "site").rglob("*") if path.is_file()] == ["__init__.py"]
 
 
-def test_modules_at_an_unusual_place_end_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_modules_at_an_unusual_place_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bundle.unpack([packed(tmp_path / "one.whl", "one-1.data/purelib/one.py")], tmp_path / "site")
     assert "one.whl has modules in its .data folder" in capsys.readouterr().err
 
 
-def test_a_folder_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_folder_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").write_text("kept", encoding="utf-8")
     with pytest.raises(SystemExit):
         bundle.bundle(LINUX, tmp_path, cluster=False)
@@ -135,9 +139,9 @@ def test_a_folder_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_command_that_fails_shows_what_it_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as error:
         bundle.run(sys.executable, "-c", "print('why'); raise SystemExit(1)")
-    assert left.value.code == 2
+    assert error.value.code == 2
     assert "\nwhy\n" in capsys.readouterr().err
 
 
@@ -150,8 +154,8 @@ def test_the_single_file_names_the_python_that_it_needs() -> None:
 
 
 def test_the_single_file_starts_on_its_python() -> None:
-    wanted = (f"{sys.version_info[0]}.{sys.version_info[1]}", sys.platform, platform.machine())
-    start = bundle.START.format(wanted=wanted, python=wanted[0], name="here")
+    target = (f"{sys.version_info[0]}.{sys.version_info[1]}", sys.platform, platform.machine())
+    start = bundle.START.format(wanted=target, python=target[0], name="here")
     done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 

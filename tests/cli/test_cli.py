@@ -193,7 +193,7 @@ def test_help_is_worth_reading(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("options", ["", "--json"])
-def test_a_reader_that_leaves_early_costs_nothing(tmp_path: Path, options: str) -> None:
+def test_a_reader_that_closes_the_pipe_early_is_no_error(tmp_path: Path, options: str) -> None:
     write(tmp_path / "2026-10-31.csv", PASSING)
     command = f"{SCRIPT} audit 2026-10-31.csv --format parquet {' '.join(ONLY_UNUSED)} {options}"
     script = f"{command} | true; exit ${{PIPESTATUS[0]}}"
@@ -202,7 +202,7 @@ def test_a_reader_that_leaves_early_costs_nothing(tmp_path: Path, options: str) 
 
 
 @pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "--json >/dev/full", "2>&-"])
-def test_the_exit_code_is_that_of_the_evidence(tmp_path: Path, redirection: str) -> None:
+def test_the_exit_code_does_not_depend_on_the_output_stream(tmp_path: Path, redirection: str) -> None:
     write(tmp_path / "2026-10-31.csv", FAILING)
     script = f"{SCRIPT} audit 2026-10-31.csv -o out --format parquet {redirection}"
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, check=False)
@@ -224,8 +224,8 @@ def test_a_terminated_run_tidies_up(tmp_path: Path) -> None:
     while process.poll() is None and not list(tmp_path.glob(".out.*")):
         time.sleep(0.005)
     process.terminate()
-    _, said = process.communicate()
-    assert process.returncode == 1 or (process.returncode, said.split(b"\n")[0]) == (2, b"error: interrupted")
+    _, errors = process.communicate()
+    assert process.returncode == 1 or (process.returncode, errors.split(b"\n")[0]) == (2, b"error: interrupted")
     assert not list(tmp_path.glob(".out.*"))
 
 
@@ -238,7 +238,7 @@ def test_a_narrow_terminal_loses_nothing(tmp_path: Path) -> None:
     assert "fail: never used; created 2026-01-01, 303 days" in done.stdout
 
 
-def test_a_terminal_without_utf8_costs_nothing(tmp_path: Path) -> None:
+def test_a_terminal_without_utf8_is_no_error(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("caf\u00e9", **key(rotated=OLD))))
     done = run_script("audit", path, "-o", tmp_path / "out", "--format", "parquet", PYTHONIOENCODING="ascii")
     assert done.returncode == 1
@@ -257,7 +257,7 @@ def test_shell_completion(tmp_path: Path) -> None:
     assert words.stdout.strip() == "audit"
 
 
-def test_without_arguments_the_help_is_the_answer() -> None:
+def test_a_run_without_arguments_prints_the_help() -> None:
     done = run()
     assert (done.returncode, done.stderr) == (2, "")
     assert done.stdout == run("--help").stdout
@@ -278,15 +278,15 @@ def test_a_benchmark_gives_controls_numbers_and_limits(tmp_path: Path) -> None:
     newest = parquet.read_table(tmp_path / "credreport-out/findings.parquet").to_pandas()
     assert dict(zip(newest["control"], newest["requirement"], strict=True))["access-key-rotation"] == "2.12"
     narrowed = run("audit", path, "--control", "root-mfa,access-key-rotation", "--json", cwd=tmp_path)
-    assert [one["control"] for one in json.loads(narrowed.stdout)["by_control"]] == ["access-key-rotation", "root-mfa"]
+    assert [row["control"] for row in json.loads(narrowed.stdout)["by_control"]] == ["access-key-rotation", "root-mfa"]
 
 
 def test_the_summary_as_json_counts_every_control_and_account(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a", **key(rotated=OLD)), user("b")))
     summary = json.loads(run("audit", path, "--json", "--format", "parquet", "--all-controls", cwd=tmp_path).stdout)
     for name in ("pass", "fail", "not_checked", "not_applicable", "waived", "open", "judged"):
-        counting = [one for one in summary["by_control"] if one["control"] not in STRICTER]
-        assert summary[name] == sum(one[name] for one in counting), name
+        counting = [row for row in summary["by_control"] if row["control"] not in STRICTER]
+        assert summary[name] == sum(row[name] for row in counting), name
     assert summary["requirements_of"] == "cis-7.0"
     assert summary["policy"] is None
     assert summary["by_account"]["111122223333"]["failing"] == [
@@ -305,12 +305,12 @@ def test_the_summary_as_json_counts_every_control_and_account(tmp_path: Path) ->
         run("audit", path, "--json", "--format", "parquet", "--benchmark", "security-hub", cwd=tmp_path).stdout
     )
     failing = hub["by_account"]["111122223333"]["failing"]
-    assert [one["requirement"] for one in failing][:2] == ["IAM.22", "IAM.8"]
+    assert [row["requirement"] for row in failing][:2] == ["IAM.22", "IAM.8"]
     # IAM.8 asks for the same as IAM.22, with another limit, and IAM.19 for more than IAM.5.
-    assert sum(one["fail"] for one in failing if one["requirement"] not in {"IAM.8", "IAM.19"}) == hub["fail"]
+    assert sum(row["fail"] for row in failing if row["requirement"] not in {"IAM.8", "IAM.19"}) == hub["fail"]
 
 
-def test_options_that_name_nothing_are_no_wish_for_everything(tmp_path: Path) -> None:
+def test_options_without_a_value_are_errors(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", PASSING)
     for options, message in (
         (["--control", ""], "--control: nothing chosen"),
@@ -361,12 +361,12 @@ def test_controls(tmp_path: Path) -> None:
     assert max(map(len, explained.stdout.splitlines())) <= 100, "only an address may be longer than the terminal"
     arguments = ("controls", "unused-credentials", "--benchmark", "cis-1.3", "--json")
     assert json.loads(run(*arguments).stdout)[0]["parameters"] == {"max_idle_days": 90}
-    assert [one["id"] for one in json.loads(run("controls", "--json").stdout)] == list(BY_ID)
+    assert [control["id"] for control in json.loads(run("controls", "--json").stdout)] == list(BY_ID)
 
 
 def judged_without_lists() -> list[str]:
     """Return the controls that --all-controls judges."""
-    return [one.id for one in BY_ID.values() if not one.needs]
+    return [control.id for control in BY_ID.values() if not control.needs]
 
 
 FRAMEWORK = """
@@ -395,18 +395,18 @@ source = "board"
 
 
 def test_several_frameworks_as_json_are_a_list() -> None:
-    one, other = json.loads(run("controls", "--benchmark", "cis-7.0,soc2", "--json").stdout)
-    assert (one["id"], other["id"]) == ("cis-7.0", "soc2")
-    assert other["requirements"][0]["number"] == "CC6.1"
-    told = run("controls", "--benchmark", "cis-7.0,soc2").stdout
-    assert told.index("requirements of CIS 7.0.") < told.index("SOC 2") < told.index("requirements of SOC 2.")
+    cis, soc2 = json.loads(run("controls", "--benchmark", "cis-7.0,soc2", "--json").stdout)
+    assert (cis["id"], soc2["id"]) == ("cis-7.0", "soc2")
+    assert soc2["requirements"][0]["number"] == "CC6.1"
+    screen = run("controls", "--benchmark", "cis-7.0,soc2").stdout
+    assert screen.index("requirements of CIS 7.0.") < screen.index("SOC 2") < screen.index("requirements of SOC 2.")
 
 
-def test_a_framework_as_json_is_told_requirement_by_requirement(tmp_path: Path) -> None:
+def test_a_framework_as_json_lists_its_requirements(tmp_path: Path) -> None:
     write(tmp_path / "ours.toml", FRAMEWORK)
-    found = json.loads(run("controls", "--benchmark", "ours.toml", "--json", cwd=tmp_path).stdout)
-    first, second = found.pop("requirements")
-    assert found == {
+    framework = json.loads(run("controls", "--benchmark", "ours.toml", "--json", cwd=tmp_path).stdout)
+    first, second = framework.pop("requirements")
+    assert framework == {
         "id": "ours",
         "title": "Our baseline",
         "version": "2",
@@ -435,11 +435,12 @@ def test_a_framework_as_json_is_told_requirement_by_requirement(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", list(FRAMEWORKS))
 def test_every_framework_as_json_is_the_framework(name: str) -> None:
-    framework, found = FRAMEWORKS[name], json.loads(list_as_json(make_checklist(benchmark=name)))
-    assert [one["number"] for one in found["requirements"]] == [one.number for one in framework.requirements]
-    for told, one in zip(found["requirements"], framework.requirements, strict=True):
-        assert [row["control"] for row in told["controls"]] == list(one.controls)
-        assert {n: v for row in told["controls"] for n, v in row["parameters"].items()} == dict(one.parameters)
+    framework, document = FRAMEWORKS[name], json.loads(list_as_json(make_checklist(benchmark=name)))
+    entries = document["requirements"]
+    assert [entry["number"] for entry in entries] == [requirement.number for requirement in framework.requirements]
+    for entry, requirement in zip(entries, framework.requirements, strict=True):
+        assert [row["control"] for row in entry["controls"]] == list(requirement.controls)
+        assert {n: v for row in entry["controls"] for n, v in row["parameters"].items()} == dict(requirement.parameters)
 
 
 def test_inspect(tmp_path: Path) -> None:
@@ -456,24 +457,24 @@ def test_inspect(tmp_path: Path) -> None:
         "row not read",
     ):
         assert fact in done.stdout
-    found = json.loads(run("inspect", "2026-10-31", "--json", cwd=tmp_path).stdout)
-    assert found["inputs"][0]["captured_at"] == "2026-10-31T23:59:59.999999Z"
-    assert found["issues"][0]["code"] == "rejected_row"
+    facts = json.loads(run("inspect", "2026-10-31", "--json", cwd=tmp_path).stdout)
+    assert facts["inputs"][0]["captured_at"] == "2026-10-31T23:59:59.999999Z"
+    assert facts["issues"][0]["code"] == "rejected_row"
 
 
 def test_every_option_of_reading_in_one_run(tmp_path: Path) -> None:
-    without = tuple(column for column in COLUMNS_22 if column != "arn")
+    no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
     done = audit(
         tmp_path,
-        csv_of(root(), user("a", **key(rotated=OLD)), columns=without),
+        csv_of(root(), user("a", **key(rotated=OLD)), columns=no_arn),
         "--account-id",
         "123456789012",
         "--tables",
         "findings",
     )
     assert done.returncode == 1
-    left = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert left == ["findings.parquet", "manifest.json", "tallies.parquet"]
+    file_names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert file_names == ["findings.parquet", "manifest.json", "tallies.parquet"]
     assert parquet.read_table(tmp_path / "out/findings.parquet")["account_id"].to_pylist() == ["123456789012"]
 
 
@@ -482,7 +483,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 
 def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path) -> None:
-    made = []
+    outputs = []
     for name, zone, locale, seed in (("a", "UTC", "C", "0"), ("b/c", "America/St_Johns", "C.UTF-8", "4711")):
         here = tmp_path / name
         shutil.copytree(SAMPLES, here / "sample_reports")
@@ -490,13 +491,14 @@ def test_equal_bytes_in_another_zone_locale_folder_and_hash_seed(tmp_path: Path)
             "audit", "sample_reports", "-q", cwd=here, TZ=zone, LC_ALL=locale, PYTHONHASHSEED=seed, LANG=locale
         )
         assert done.returncode == 1, done.stderr
-        made.append(snapshot(here / "credreport-out"))
-    assert made[0].keys() == made[1].keys()
-    for name in made[0]:
-        assert made[0][name] == made[1][name], name
+        outputs.append(snapshot(here / "credreport-out"))
+    assert outputs[0].keys() == outputs[1].keys()
+    for name in outputs[0]:
+        assert outputs[0][name] == outputs[1][name], name
     tables = ("findings", "credentials", "users", "issues", "tallies", "trend")
-    assert {*(f"{name}.parquet" for name in tables), "manifest.json", "workbook.xlsx", "rendered.json"} < made[0].keys()
-    assert len(made[0]) == 15
+    expected = {*(f"{name}.parquet" for name in tables), "manifest.json", "workbook.xlsx", "rendered.json"}
+    assert expected < outputs[0].keys()
+    assert len(outputs[0]) == 15
 
 
 def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path) -> None:
@@ -504,11 +506,11 @@ def test_equal_bytes_whatever_the_order_of_arguments(tmp_path: Path) -> None:
     parts = sorted(
         f"sample_reports/{path.name}" for path in SAMPLES.iterdir() if path.is_dir() and any(path.rglob("*.[cj]s*"))
     )
-    made = []
+    outputs = []
     for order in (parts, parts[::-1]):
         run("audit", *order, "-q", cwd=tmp_path)
-        made.append(snapshot(tmp_path / "credreport-out"))
-    assert made[0] == made[1]
+        outputs.append(snapshot(tmp_path / "credreport-out"))
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare (util-linux)")
@@ -545,8 +547,8 @@ main()
 def test_memory_is_returned_to_the_system_unless_another_pool_is_chosen(chosen: str | None, used: str) -> None:
     if sys.platform != "linux" or "jemalloc" not in pa.supported_memory_backends():
         pytest.skip("no jemalloc here")
-    others = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
-    environment = others if chosen is None else {**others, "ARROW_DEFAULT_MEMORY_POOL": chosen}
+    variables = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    environment = variables if chosen is None else {**variables, "ARROW_DEFAULT_MEMORY_POOL": chosen}
     done = subprocess.run(
         [sys.executable, "-c", POOL], env=environment, capture_output=True, text=True, check=True, timeout=60
     )
@@ -567,14 +569,14 @@ def test_an_account_in_order_exits_0(tmp_path: Path, report: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_what_is_left_to_a_person_is_said_and_counts_where_strict(tmp_path: Path) -> None:
+def test_manual_checks_are_counted_and_fail_a_strict_run(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", PERFECT)
     done = run("audit", path, "-o", tmp_path / "out", "--format", "parquet")
     assert "1 manual check: root-hardware-mfa in 1 account" in done.stdout
     assert run("audit", path, "-o", tmp_path / "out", "--format", "parquet", "--strict").returncode == 1
     facts = json.loads(run("audit", path, "-o", tmp_path / "out", "--format", "parquet", "--json").stdout)
     assert facts["manual"] == facts["not_checked"] == 1
-    assert {one["control"]: one["manual"] for one in facts["by_control"] if one["manual"]} == {"root-hardware-mfa": 1}
+    assert {row["control"]: row["manual"] for row in facts["by_control"] if row["manual"]} == {"root-hardware-mfa": 1}
 
 
 @pytest.mark.parametrize(
@@ -588,7 +590,7 @@ def test_what_is_left_to_a_person_is_said_and_counts_where_strict(tmp_path: Path
         (password(used="", changed=OLD), "high", 0),
     ],
 )
-def test_fail_on_sets_from_which_severity_on_a_failure_counts(
+def test_fail_on_sets_the_lowest_severity_that_counts(
     tmp_path: Path, cells: dict[str, str], least: str, code: int
 ) -> None:
     report = csv_of(root(mfa_active="true"), user("a", mfa_active="true", **cells))
@@ -613,7 +615,7 @@ def test_an_unknown_severity_is_an_error_with_the_known_ones(tmp_path: Path) -> 
     assert "critical, high, medium, low" in done.stderr
 
 
-def test_a_policy_reads_mfa_of_root_alone(tmp_path: Path) -> None:
+def test_a_policy_decides_about_mfa_of_root_without_a_password(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('[controls.root-mfa]\nwithout_password = "fail"\n')
     path = write(tmp_path / "2026-10-31.csv", MEMBER)

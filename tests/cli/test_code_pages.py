@@ -37,13 +37,13 @@ COMMANDS = {
 
 def run_with(command: str, cwd: Path, environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[bytes]:
     """Run a command in a Python with these options and variables."""
-    around = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
     return subprocess.run(
         [sys.executable, *options, "-m", "analyzer", *command.split()],
         cwd=cwd,
         capture_output=True,
         check=False,
-        env={**around, "NO_COLOR": "1", "COLUMNS": "110", **environment},
+        env={**variables, "NO_COLOR": "1", "COLUMNS": "110", **environment},
         timeout=300,
     )
 
@@ -62,7 +62,7 @@ def fill(folder: Path) -> None:
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
-    """Return all files that runs have made, but for those that name the time or a new key."""
+    """Return all files that runs have made, without those that contain the time or a new key."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -79,23 +79,23 @@ def utf_8(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = {"LC_ALL": "C.UTF-8", "PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "always::EncodingWarning"}
     for name, command in COMMANDS.items():
         done = run_with(command, folder, environment)
-        write(folder / "said" / f"{name}.out", done.stdout)
-        write(folder / "said" / f"{name}.err", done.stderr)
-        write(folder / "said" / f"{name}.code", str(done.returncode))
+        write(folder / "answers" / f"{name}.out", done.stdout)
+        write(folder / "answers" / f"{name}.err", done.stderr)
+        write(folder / "answers" / f"{name}.code", str(done.returncode))
     return folder
 
 
 def test_every_command_was_run(utf_8: Path) -> None:
-    codes = {name: int((utf_8 / f"said/{name}.code").read_text(encoding="utf-8")) for name in COMMANDS}
-    errors = {name: (utf_8 / f"said/{name}.err").read_text(encoding="utf-8") for name in COMMANDS}
+    codes = {name: int((utf_8 / f"answers/{name}.code").read_text(encoding="utf-8")) for name in COMMANDS}
+    errors = {name: (utf_8 / f"answers/{name}.err").read_text(encoding="utf-8") for name in COMMANDS}
     assert {name: errors[name] for name, code in codes.items() if code == 2} == {}
     assert len(outputs(utf_8)) > 30
 
 
 def test_no_file_is_opened_without_an_encoding(utf_8: Path) -> None:
-    """By Python's own warnings, also of the process beside; those of libraries are theirs."""
-    said = "".join(path.read_text(encoding="utf-8") for path in (utf_8 / "said").glob("*.err"))
-    assert re.findall(r".*/analyzer/.*EncodingWarning.*", said) == []
+    """Python's own warnings show it, also for the helper process; warnings about libraries do not count."""
+    warnings_text = "".join(path.read_text(encoding="utf-8") for path in (utf_8 / "answers").glob("*.err"))
+    assert re.findall(r".*/analyzer/.*EncodingWarning.*", warnings_text) == []
     code = "from pathlib import Path; Path('x').read_text()"
     options = ("-X", "warn_default_encoding", "-W", "always::EncodingWarning", "-c", code)
     shown = subprocess.run([sys.executable, *options], cwd=utf_8, capture_output=True, check=False, text=True)
@@ -107,17 +107,21 @@ def test_another_code_page_changes_no_output_and_loses_no_answer(utf_8: Path, tm
     write(tmp_path / "key.hex", "ab" * 32)
     code = "import locale, sys; print(locale.getencoding(), sys.flags.utf8_mode)"
     options = [sys.executable, "-c", code]
-    told = subprocess.run(options, env={**os.environ, **OTHER_CODE_PAGE}, capture_output=True, check=True, text=True)
-    name, mode = told.stdout.split()
+    completed = subprocess.run(
+        options, env={**os.environ, **OTHER_CODE_PAGE}, capture_output=True, check=True, text=True
+    )
+    name, mode = completed.stdout.split()
     assert codecs.lookup(name).name == "ascii"
     assert mode == "0"
     for name, command in COMMANDS.items():
         done = run_with(command, tmp_path, OTHER_CODE_PAGE)
-        expected = (utf_8 / f"said/{name}.out").read_text(encoding="utf-8")
-        assert done.returncode == int((utf_8 / f"said/{name}.code").read_text(encoding="utf-8")), done.stderr.decode()
+        expected = (utf_8 / f"answers/{name}.out").read_text(encoding="utf-8")
+        assert done.returncode == int((utf_8 / f"answers/{name}.code").read_text(encoding="utf-8")), (
+            done.stderr.decode()
+        )
         assert plain(done.stdout.decode("cp1252")) == plain(expected), name
-    there = {name: data for name, data in outputs(utf_8).items() if not name.startswith("said/")}
-    assert outputs(tmp_path) == there
+    expected_files = {name: data for name, data in outputs(utf_8).items() if not name.startswith("answers/")}
+    assert outputs(tmp_path) == expected_files
 
 
 def plain(text: str) -> str:

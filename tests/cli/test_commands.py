@@ -25,21 +25,25 @@ WRITING = {"-o, --output", "--format", "--workbook-rows"}
 
 def _options(command: str) -> dict[str, str]:
     """Return the help of each option of a command."""
-    return {", ".join(one.opts): one.help for one in COMMANDS[command].params if one.param_type_name == "option"}
+    return {
+        ", ".join(parameter.opts): parameter.help
+        for parameter in COMMANDS[command].params
+        if parameter.param_type_name == "option"
+    }
 
 
 def test_shared_options_are_the_same_in_every_command() -> None:
-    found = {command: _options(command) for command in ("audit", "compare", "history")}
-    for command, options in found.items():
+    options_by_command = {command: _options(command) for command in ("audit", "compare", "history")}
+    for command, options in options_by_command.items():
         assert options.keys() >= JUDGING | ENDING | WRITING, command
     for name in JUDGING | ENDING | {"--workbook-rows"}:
-        assert len({options[name] for options in found.values()}) == 1, name
-    assert _options("render")["--workbook-rows"] == found["audit"]["--workbook-rows"]
+        assert len({options[name] for options in options_by_command.values()}) == 1, name
+    assert _options("render")["--workbook-rows"] == options_by_command["audit"]["--workbook-rows"]
 
 
 def test_defaults_are_those_of_the_command() -> None:
     defaults = {
-        command: {one.name: one.default for one in COMMANDS[command].params}
+        command: {parameter.name: parameter.default for parameter in COMMANDS[command].params}
         for command in ("audit", "compare", "history")
     }
     assert [defaults[name]["output"] for name in defaults] == [
@@ -98,7 +102,7 @@ def test_every_command_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
 
 
 @dataclass
-class _Found:
+class _Verification:
     holds: bool
     lines: list[str] = field(default_factory=lambda: ["12 files: 1 changed.", "changed: findings.parquet"])
     facts: dict[str, Any] = field(default_factory=lambda: {"changed": ["findings.parquet"]})
@@ -106,11 +110,11 @@ class _Found:
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_verify(monkeypatch: pytest.MonkeyPatch, holds: bool) -> None:
-    asked: list[tuple[Path, Sequence[str]]] = []
+    calls: list[tuple[Path, Sequence[str]]] = []
 
-    def verify(folder: Path, inputs: Sequence[str], **_: object) -> _Found:
-        asked.append((folder, inputs))
-        return _Found(holds)
+    def verify(folder: Path, inputs: Sequence[str], **_: object) -> _Verification:
+        calls.append((folder, inputs))
+        return _Verification(holds)
 
     monkeypatch.setattr(pipeline, "verify", verify, raising=False)
     done = run("verify", "out", "--inputs", "a", "--inputs", "b/c")
@@ -118,16 +122,16 @@ def test_verify(monkeypatch: pytest.MonkeyPatch, holds: bool) -> None:
     assert done.stdout == "12 files: 1 changed.\nchanged: findings.parquet\n"
     printed = {"schema": "credreport/verify/v1", "changed": ["findings.parquet"]}
     assert json.loads(run("verify", "out", "--json").stdout) == printed
-    assert asked == [(Path("out"), ["a", "b/c"]), (Path("out"), [])]
+    assert calls == [(Path("out"), ["a", "b/c"]), (Path("out"), [])]
 
 
 def test_render(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[object, ...]] = []
+    calls: list[tuple[object, ...]] = []
 
     def render(
         folder: Path, formats: Sequence[str], out: Path | None, *, options: Options, **_: object
     ) -> WrittenFiles:
-        asked.append((folder, formats, out, options.workbook_rows))
+        calls.append((folder, formats, out, options.workbook_rows))
         return WrittenFiles(str(out or folder), ["workbook.xlsx", "charts/a.png", "charts/b.png"])
 
     monkeypatch.setattr(pipeline, "render", render, raising=False)
@@ -135,7 +139,7 @@ def test_render(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "Written to new/\n  workbook.xlsx, charts/ (2 pictures)\n" in done.stdout
     assert run("render", "set", "--format", "excel", "-q").stdout == ""
-    assert asked == [(Path("set"), ["excel", "charts"], Path("new"), 5), (Path("set"), ["excel"], None, 100_000)]
+    assert calls == [(Path("set"), ["excel", "charts"], Path("new"), 5), (Path("set"), ["excel"], None, 100_000)]
     facts = json.loads(run("render", "set", "--format", "excel", "--json").stdout)
     assert (facts["output"], facts["exit_code"]) == ("set", 0)
 
@@ -155,16 +159,17 @@ def test_render_needs_a_format(options: list[str], message: str) -> None:
 
 
 def test_options_reach_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: list[tuple[Sequence[str], Settings, str, dict[str, Any]]] = []
+    calls: list[tuple[Sequence[str], Settings, str, dict[str, Any]]] = []
 
     def audit(paths: Sequence[str], settings: Settings, output: str, **options: object) -> None:
-        asked.append((paths, settings, output, options))
+        calls.append((paths, settings, output, options))
         raise KeyError
 
     monkeypatch.setattr(pipeline, "audit", audit)
     options = ["--engine", "dask", "--format", "excel,parquet", "--tables", "users", "--workbook-rows", "7"]
     assert run("audit", "x", "-o", "s3://y", "--every-snapshot", *options, cwd=tmp_path).returncode == 2
-    ((paths, settings, output, given),) = asked
-    assert (given["formats"], given["tables"], given["options"]) == (["parquet", "excel"], ["users"], Options(7))
-    assert (given["where"].name, output, settings.every_snapshot) == ("dask", "s3://y", True)
+    ((paths, settings, output, keywords),) = calls
+    assert (keywords["formats"], keywords["tables"]) == (["parquet", "excel"], ["users"])
+    assert keywords["options"] == Options(7)
+    assert (keywords["where"].name, output, settings.every_snapshot) == ("dask", "s3://y", True)
     assert paths == ["x"]

@@ -45,7 +45,7 @@ def test_many_reports_are_a_row_each_with_totals_by_account(folder: Path) -> Non
     assert not FACTS.search(done.stdout)
 
 
-def test_verbose_and_one_or_two_reports_say_all(folder: Path) -> None:
+def test_verbose_and_small_runs_show_all_facts(folder: Path) -> None:
     assert len(FACTS.findall(run("inspect", "in", "--verbose", cwd=folder).stdout)) == 6
     two = run("inspect", "in/2026-09-30/111122223333.csv", "in/2026-10-31/111122223333.csv", cwd=folder).stdout
     assert len(FACTS.findall(two)) == 2
@@ -62,7 +62,7 @@ def test_a_merged_report_counts_for_each_of_its_accounts(folder: Path) -> None:
     assert "\n5 accounts\n" in done
 
 
-def test_no_error_is_only_counted(folder: Path) -> None:
+def test_every_error_is_listed(folder: Path) -> None:
     write(folder / "in/2026-10-31/444455556666.csv", f"{report('444455556666')}\nbroken,row\nworse,row")
     for number in range(12):
         write(folder / f"in/2026-10-31/55556666777{number % 10}-{number}.json", '{"State":"STARTED"}')
@@ -102,7 +102,7 @@ def test_the_table_fits_the_terminal_and_tears_no_word(columns: int) -> None:
     assert ("Not shown for lack of room: " in shown) == (columns < 200)
 
 
-def test_long_names_stand_below_their_row(folder: Path) -> None:
+def test_long_names_are_below_their_row(folder: Path) -> None:
     name = f"{'very-' * 20}long.csv"
     write(folder / "in/2026-10-31" / name, csv_of(root("777788889999")))
     for columns in ("80", "140"):

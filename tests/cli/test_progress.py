@@ -22,7 +22,7 @@ FULL = "\u2501" * 20
 
 
 def _shown(monkeypatch: pytest.MonkeyPatch, *, fails: bool = False) -> str:
-    """Return what a terminal is sent of a run of two stages; it waits before the second, and before its end."""
+    """Return what a run of two stages writes to a terminal; it waits before the second stage and before its end."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
@@ -51,7 +51,7 @@ def test_stages_appear_in_order_and_no_bar_is_full_before_its_work_is_done(monke
     assert unfinished
     assert all(bar.strip() != FULL and done != "4" for bar, done in unfinished)
     assert finished == (FULL, "4"), "the next stage begins when the one before is done"
-    assert "surveying" in after, "a stage that is done stays in sight"
+    assert "surveying" in after, "a stage that is done stays on the screen"
     assert after.rstrip().rpartition("judging ")[2].lstrip().startswith(FULL), "the last one is done in the end"
 
 
@@ -59,25 +59,27 @@ def test_a_run_that_fails_leaves_its_stage_unfinished(monkeypatch: pytest.Monkey
     assert FULL not in _shown(monkeypatch, fails=True).rpartition("judging ")[2]
 
 
-def test_nothing_is_shown_without_a_terminal_or_unasked() -> None:
-    with progress(shown=False) as asked, progress(shown=True) as elsewhere:
-        assert asked is elsewhere is SILENT
+def test_no_progress_is_shown_without_a_terminal_or_when_switched_off() -> None:
+    with progress(shown=False) as switched_off, progress(shown=True) as without_terminal:
+        assert switched_off is without_terminal is SILENT
 
 
 def test_the_program_shows_stages_and_takes_them_away(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", CONTENT)
-    code, answer, told = run_on_terminal("audit", "2026-10-31.csv", "--format", "parquet", cwd=tmp_path)
+    code, answer, standard_error = run_on_terminal("audit", "2026-10-31.csv", "--format", "parquet", cwd=tmp_path)
     assert code == 1
     assert "1 of 1 active password or access key of an IAM user unused" in answer
-    assert "\u2501" in told
-    assert "error" not in told
+    assert "\u2501" in standard_error
+    assert "error" not in standard_error
 
 
 @pytest.mark.parametrize("option", ["-q", "--json"])
 def test_quiet_and_json_show_no_progress(tmp_path: Path, option: str) -> None:
     write(tmp_path / "2026-10-31.csv", CONTENT)
-    code, answer, told = run_on_terminal("audit", "2026-10-31.csv", "--format", "parquet", option, cwd=tmp_path)
-    assert (code, told) == (1, "")
+    code, answer, standard_error = run_on_terminal(
+        "audit", "2026-10-31.csv", "--format", "parquet", option, cwd=tmp_path
+    )
+    assert (code, standard_error) == (1, "")
     assert bool(answer) == (option == "--json")
 
 

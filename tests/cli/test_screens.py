@@ -31,15 +31,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("columns", ["40", "60", "80", "110", "160"])
-def test_names_are_whole_whatever_the_width(store: Path, tmp_path: Path, columns: str) -> None:
+def test_names_are_whole_at_any_width(store: Path, tmp_path: Path, columns: str) -> None:
     commands: list[list[str | Path]] = [
         ["audit", SAMPLES, "--as-of", "2026-10-31", "--all-controls", "--verbose", *PARQUET],
         ["history", "--all-controls", "--store", store, *PARQUET, "--sla-days", "30"],
         ["compare", SAMPLES / "2026-09-30", SAMPLES / "2026-10-31", *PARQUET],
         ["store", store],
     ]
-    audited, followed, compared, stored = (run(*one, cwd=tmp_path, COLUMNS=columns).stdout for one in commands)
-    for control in (one.id for one in BY_ID.values() if not one.needs):
+    audited, followed, compared, stored = (run(*command, cwd=tmp_path, COLUMNS=columns).stdout for command in commands)
+    for control in (entry.id for entry in BY_ID.values() if not entry.needs):
         assert control in audited
         assert control in followed
     assert "<root_account>" in audited
@@ -48,7 +48,7 @@ def test_names_are_whole_whatever_the_width(store: Path, tmp_path: Path, columns
     assert "\u2026" not in audited + followed + compared + stored
 
 
-def test_a_long_name_costs_no_reason(tmp_path: Path) -> None:
+def test_a_long_name_does_not_hide_the_reason(tmp_path: Path) -> None:
     assert len(LONG) == 64
     write(tmp_path / "2026-10-31.csv", csv_of(root(), user(LONG, **key(rotated="2026-01-01T00:00:00Z"))))
     done = run("audit", "2026-10-31.csv", *PARQUET, cwd=tmp_path, COLUMNS="100")
@@ -118,7 +118,7 @@ def test_the_answer_fits_a_screen_and_comes_last(untidy: Path, tmp_path: Path, o
 
 
 @pytest.mark.parametrize("options", [[], ["--all-controls"], ["--benchmark", "cis-7.0"]])
-def test_what_is_critical_or_high_is_cut_last(untidy: Path, tmp_path: Path, options: list[str]) -> None:
+def test_critical_and_high_findings_are_cut_last(untidy: Path, tmp_path: Path, options: list[str]) -> None:
     command: list[str | Path] = ["audit", untidy, "--as-of", "2026-11-24", *PARQUET, *options]
     _, shown, _ = run_on_terminal(*command, cwd=tmp_path, columns=140)
     lines = shown.replace("\r\n", "\n").splitlines()
@@ -131,7 +131,7 @@ def test_what_is_critical_or_high_is_cut_last(untidy: Path, tmp_path: Path, opti
 
 
 @pytest.mark.parametrize("columns", [80, 200])
-def test_verbose_shows_all_that_is_left_out_otherwise(untidy: Path, tmp_path: Path, columns: int) -> None:
+def test_verbose_shows_all_that_a_brief_answer_leaves_out(untidy: Path, tmp_path: Path, columns: int) -> None:
     command: list[str | Path] = ["audit", untidy, "--as-of", "2026-11-24", *PARQUET]
     _, brief, _ = run_on_terminal(*command, cwd=tmp_path, columns=columns)
     _, whole, _ = run_on_terminal(*command, "--verbose", cwd=tmp_path, columns=columns)
@@ -159,7 +159,7 @@ def test_the_main_control_is_never_left_out_of_the_table(untidy: Path, tmp_path:
     assert all(failures[control] <= least for control in failing - set(rows))
 
 
-def test_severities_stand_in_the_table_where_there_is_room(tmp_path: Path) -> None:
+def test_severities_are_in_the_table_where_there_is_room(tmp_path: Path) -> None:
     command: list[str | Path] = ["audit", SAMPLES, *PARQUET]
     wide, narrow = (run(*command, cwd=tmp_path, COLUMNS=columns).stdout for columns in ("120", "80"))
     assert re.search(r"^ +in CIS 7\.0  severity  fail ", wide, re.MULTILINE)
@@ -228,12 +228,12 @@ def test_a_quiet_run_names_what_was_not_read(tmp_path: Path) -> None:
     assert done.stderr.startswith(start)
 
 
-def test_each_user_stands_once_among_what_is_critical_or_high(tmp_path: Path) -> None:
+def test_each_user_is_listed_once_among_critical_and_high_findings(tmp_path: Path) -> None:
     owner = root(access_key_1_active="true", password_last_used="2026-10-30T00:00:00Z", mfa_active="false")
     write(tmp_path / "2026-10-31.csv", csv_of(owner, user("a")))
-    told = run("audit", "2026-10-31.csv", *PARQUET, cwd=tmp_path).stdout
-    assert told.count("<root_account>") == 1
-    (line,) = [line for line in told.splitlines() if "<root_account>" in line]
+    screen = run("audit", "2026-10-31.csv", *PARQUET, cwd=tmp_path).stdout
+    assert screen.count("<root_account>") == 1
+    (line,) = [line for line in screen.splitlines() if "<root_account>" in line]
     assert line.split(": ")[1] == (
         "no-root-access-key fail, root-mfa fail, root-hardware-mfa fail, root-not-in-daily-use fail"
     )
@@ -241,14 +241,14 @@ def test_each_user_stands_once_among_what_is_critical_or_high(tmp_path: Path) ->
 
 def test_the_short_form_of_a_message_is_its_beginning(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", csv_of(root(), user("a")))
-    asked = ["audit", "2026-10-31.csv", "--as-of", "2026-11-04", *PARQUET]
-    run(*asked, "-o", "out", cwd=tmp_path)
+    command = ["audit", "2026-10-31.csv", "--as-of", "2026-11-04", *PARQUET]
+    run(*command, "-o", "out", cwd=tmp_path)
     (message,) = parquet.read_table(tmp_path / "out/issues.parquet")["message"].to_pylist()
     short = CODES["older_report"].in_short(message)
     assert short == "account 111122223333, captured 4 days before"
     assert message.startswith(f"{short} the reference date: what was used, changed or removed since then is not in")
-    assert f": {message}\n" in run(*asked, "--verbose", cwd=tmp_path).stdout
+    assert f": {message}\n" in run(*command, "--verbose", cwd=tmp_path).stdout
     title = "1  report more than a day older than the reference date"
-    hidden = run(*asked, "--pseudonyms", "key", cwd=tmp_path).stdout
+    hidden = run(*command, "--pseudonyms", "key", cwd=tmp_path).stdout
     assert re.search(rf"{title}: account [0-9]{{12}}, captured 4 days before\n", hidden)
     assert not any(code.in_short("of another text") for code in CODES.values())

@@ -85,7 +85,7 @@ def status_to_choose(row: dict[str, Any]) -> object:
     st.sampled_from([1, 3, 1000]),
     st.sampled_from([7, 100_000]),
 )
-def test_what_fits_is_listed_and_nothing_else(
+def test_exactly_the_matching_findings_are_listed(
     evidence: Path,
     findings: Findings,
     users: list[str],
@@ -96,49 +96,49 @@ def test_what_fits_is_listed_and_nothing_else(
     most: int,
     batch: int,
 ) -> None:
-    wanted = [
+    expected = [
         row
         for row in findings
-        if (not users or (row["user"] and any(fnmatchcase(row["user"].lower(), one.lower()) for one in users)))
-        and (not accounts or row["account_id"] in [one.replace("-", "") for one in accounts])
+        if (not users or (row["user"] and any(fnmatchcase(row["user"].lower(), pattern.lower()) for pattern in users)))
+        and (not accounts or row["account_id"] in [account.replace("-", "") for account in accounts])
         and (not controls or row["control"] in controls or row["requirement"] in controls)
         and (not statuses or status_to_choose(row) in statuses)
         and (days is None or (row["fails_at"] and row["fails_at"] <= row["as_of"] + timedelta(days=days)))
     ]
     shown = pipeline.show(str(evidence), pipeline.Names(users, accounts, controls, statuses, days), most=most)
-    assert (shown.total, shown.count) == (len(findings), len(wanted))
+    assert (shown.total, shown.count) == (len(findings), len(expected))
     with mock.patch.object(opened, "_BATCH", batch):
-        assert places([json.loads(one) for one in shown.as_json()]) == places(wanted)
+        assert places([json.loads(text) for text in shown.as_json()]) == places(expected)
     worst = places(shown.worst.to_pylist())
-    assert len(worst) == min(most, len(wanted))
-    assert set(worst) <= set(places(wanted))
+    assert len(worst) == min(most, len(expected))
+    assert set(worst) <= set(places(expected))
     order = [row["status"] for row in shown.worst.to_pylist()]
     assert order == sorted(order, key=["fail", "not_checked", "not_applicable", "pass"].index)
     if days is not None:
         soonest = [row["fails_at"] for row in shown.worst.to_pylist()]
-        assert soonest == sorted(row["fails_at"] for row in wanted)[:most]
+        assert soonest == sorted(row["fails_at"] for row in expected)[:most]
 
 
-def test_every_row_of_json_is_that_of_the_table(evidence: Path, findings: list[dict[str, Any]]) -> None:
-    for row, told in zip(findings, listed(evidence), strict=True):
-        assert list(row) == list(told)
+def test_every_row_of_json_equals_a_row_of_the_table(evidence: Path, findings: list[dict[str, Any]]) -> None:
+    for row, listed_row in zip(findings, listed(evidence), strict=True):
+        assert list(row) == list(listed_row)
         for name, value in row.items():
             if name in {"as_of", "basis_time", "captured_at", "fails_at"} and value is not None:
-                assert value.isoformat().replace("+00:00", "Z") == told[name]
+                assert value.isoformat().replace("+00:00", "Z") == listed_row[name]
             else:
-                assert value == told[name]
+                assert value == listed_row[name]
 
 
 def test_options_are_repeated_or_separated_by_commas(evidence: Path) -> None:
-    both = listed(evidence, "--control", "root-mfa,2.4", "--status", "pass", "--status", "Fail")
-    assert {row["control"] for row in both} == {"root-mfa", "no-root-access-key"}
-    assert {row["status"] for row in both} == {"pass", "fail"}
-    assert both == listed(evidence, "--control", "root-mfa", "--control", "NO-root-access-key", "--status", "fail,pass")
+    rows = listed(evidence, "--control", "root-mfa,2.4", "--status", "pass", "--status", "Fail")
+    assert {row["control"] for row in rows} == {"root-mfa", "no-root-access-key"}
+    assert {row["status"] for row in rows} == {"pass", "fail"}
+    assert rows == listed(evidence, "--control", "root-mfa", "--control", "NO-root-access-key", "--status", "fail,pass")
     assert len(listed(evidence, "--status", "not checked")) == len(listed(evidence, "--status", "not-checked")) > 0
     assert len(listed(evidence, "--limit", "3")) == 3
 
 
-def test_users_without_a_finding_are_no_unknown_ones(tmp_path: Path) -> None:
+def test_a_user_without_a_finding_is_not_unknown(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("idle,one"), user("b", **key(rotated=OLD))))
     run("audit", path, *PARQUET, "--control", "2.11", cwd=tmp_path)
     done = run("show", "credreport-out", "--user", "IDLE,one", cwd=tmp_path)
@@ -149,16 +149,16 @@ def test_a_waiver_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("b", **key(rotated=OLD))))
     waiver = 'user = "b"\nexpires = 2027-01-31\nreason = "x"\nowner = "y"\n'
     write(tmp_path / "credreport.toml", f"[waivers.sealed]\n{waiver}")
-    told = json.loads(run("audit", path, *PARQUET, "--control", "2.11", "--json", cwd=tmp_path).stdout)
-    assert [(row["status"], row["waiver"]) for row in told["findings"]] == [("fail", "sealed")]
+    summary = json.loads(run("audit", path, *PARQUET, "--control", "2.11", "--json", cwd=tmp_path).stdout)
+    assert [(row["status"], row["waiver"]) for row in summary["findings"]] == [("fail", "sealed")]
     assert "303 days (waived: sealed)\n" in run("show", "credreport-out", cwd=tmp_path).stdout
 
 
-def test_a_number_is_that_of_the_benchmark_that_was_judged(tmp_path: Path) -> None:
+def test_numbers_are_those_of_the_judged_benchmark(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("b", **key(rotated="2026-09-01T00:00:00Z"))))
     run("audit", path, *PARQUET, "--benchmark", "security-hub", cwd=tmp_path)
-    (one,) = listed(tmp_path / "credreport-out", "--control", "iam.8")
-    assert (one["requirement"], one["status"]) == ("IAM.8", "pass")
+    (finding,) = listed(tmp_path / "credreport-out", "--control", "iam.8")
+    assert (finding["requirement"], finding["status"]) == ("IAM.8", "pass")
     assert len(listed(tmp_path / "credreport-out", "--control", "unused-credentials")) == 2
 
 
@@ -182,14 +182,16 @@ def test_a_number_is_that_of_the_benchmark_that_was_judged(tmp_path: Path) -> No
         (["--limit", "0"], "Invalid value for '--limit'", "credreport show --help"),
     ],
 )
-def test_an_unknown_name_says_what_there_is(evidence: Path, options: list[str], message: str, hint: str) -> None:
+def test_an_unknown_name_is_an_error_that_lists_names(
+    evidence: Path, options: list[str], message: str, hint: str
+) -> None:
     done = run("show", evidence, *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert hint in done.stderr.partition("\nhint: ")[2]
 
 
-def test_a_control_that_was_not_judged_is_no_empty_answer(tmp_path: Path) -> None:
+def test_a_control_that_was_not_judged_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("b", **key(rotated=OLD))))
     run("audit", path, *PARQUET, "--control", "2.11", cwd=tmp_path)
     for name in ("root-mfa", "2.5"):
@@ -250,12 +252,12 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_torn(
     assert all(len(line) <= columns or line.strip().startswith("sample_reports/") for line in lines)
     words = {*shown.split(), *re.sub("[,;]", " ", shown).split()}
     for row in findings:
-        place = row["source"].removeprefix(f"{SAMPLES.parent}/") + (f":{row['line']}" if row["line"] else "")
-        assert {row["control"], row["account_id"], place, *row["message"].split()} <= words
+        location = row["source"].removeprefix(f"{SAMPLES.parent}/") + (f":{row['line']}" if row["line"] else "")
+        assert {row["control"], row["account_id"], location, *row["message"].split()} <= words
     assert lines[0] == f"{len(findings)} checks, worst first"
 
 
-def test_what_is_not_listed_is_counted(evidence: Path, findings: Findings) -> None:
+def test_findings_that_are_not_listed_are_counted(evidence: Path, findings: Findings) -> None:
     failing = [row["status"] for row in findings].count("fail")
     done = run("show", evidence, "--status", "fail", "--limit", "2", COLUMNS="120")
     assert done.stdout.startswith(f"{failing} of {len(findings)} checks (fail); the worst 2 are listed\n")
@@ -299,7 +301,7 @@ def test_root_without_a_password_has_no_device_and_needs_none(tmp_path: Path) ->
     assert row["message"].startswith("no MFA device is shown, but root has no password, so nobody can sign in with one")
 
 
-def test_a_user_stands_once_with_all_findings(evidence: Path) -> None:
+def test_a_user_is_listed_once_with_all_findings(evidence: Path) -> None:
     done = run("show", evidence, "--user", "Billing-Export", COLUMNS="120")
     assert done.stdout.count("111122223333  billing-export  ") == 1
     assert re.search(r"fail +medium +unused-credentials +2\.11 +access_key_1 +never used; created 2022", done.stdout)
@@ -313,14 +315,14 @@ def test_json_of_audit_holds_the_findings_that_fail(tmp_path: Path) -> None:
     write(tmp_path / "2026-10-31.csv", rows)
     done = run("audit", "2026-10-31.csv", *PARQUET, "--json", cwd=tmp_path)
     table = parquet.read_table(tmp_path / "credreport-out/findings.parquet").to_pylist()
-    told = json.loads(done.stdout)
-    assert places(told["findings"]) == places([row for row in table if row["status"] == "fail"])
-    assert told["fail"] == len(told["findings"]) > 0
-    assert {row["source"] for row in told["findings"]} == {"2026-10-31.csv"}
+    summary = json.loads(done.stdout)
+    assert places(summary["findings"]) == places([row for row in table if row["status"] == "fail"])
+    assert summary["fail"] == len(summary["findings"]) > 0
+    assert {row["source"] for row in summary["findings"]} == {"2026-10-31.csv"}
     for options in (["--json-all"], ["--json", "--json-all"]):
         every = json.loads(run("audit", "2026-10-31.csv", *PARQUET, *options, cwd=tmp_path).stdout)
         assert places(every["findings"]) == places(table)
-        assert {**every, "findings": told["findings"]} == told
+        assert {**every, "findings": summary["findings"]} == summary
 
 
 def test_json_of_audit_without_the_table_of_findings_says_so(tmp_path: Path) -> None:
@@ -339,10 +341,10 @@ def test_json_of_audit_never_has_the_findings_of_another_run(tmp_path: Path, mon
     write(tmp_path / "b/2026-10-31.csv", csv_of(root(), user("c", **key(rotated=OLD))))
     audit = pipeline.audit
 
-    def overtaken(paths: Sequence[str], *given: Any, **options: Any) -> object:  # noqa: ANN401 - passed on
-        found = audit(paths, *given, **options)
-        audit(["b"], *given, **options)
-        return found
+    def overtaken(paths: Sequence[str], *arguments: Any, **options: Any) -> object:  # noqa: ANN401 - passed on
+        result = audit(paths, *arguments, **options)
+        audit(["b"], *arguments, **options)
+        return result
 
     monkeypatch.setattr(pipeline, "audit", overtaken)
     done = run("audit", "a", *PARQUET, "--json", cwd=tmp_path)

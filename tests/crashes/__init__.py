@@ -1,1 +1,1 @@
-"""Runs that are stopped at every step, that find no room, or that meet others."""
+"""Runs that are stopped at every step, that find no room on the disk, or that run beside others."""

@@ -1,4 +1,4 @@
-"""What stands in folders before and after runs."""
+"""The contents of folders before and after runs."""
 
 from __future__ import annotations
 

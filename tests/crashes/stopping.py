@@ -1,13 +1,13 @@
-"""Runs a command in children that are stopped at given steps: run as a program, it prints what came of them.
+"""Runs a command in children that are stopped at given steps; as a program, it prints the outcomes.
 
     python -m tests.crashes.stopping FOLDER POINTS COMMAND...
 
 COMMAND writes `out` in FOLDER; `{inputs}` in it stands for `3` and `9` in turn, which are folders of FOLDER, so that
-each run would leave something else than the one before. A step is something that Python itself does with files of
+each run would leave another set than the run before. A step is something that Python itself does with files of
 FOLDER; as many as POINTS of them are chosen, and each of the signals in turn.
 
-After each stop `out` must be what it was before or what the run would have left, whole. What was told to stop takes
-away what it made; what was killed leaves that to the next run, which must be as if nothing had happened.
+After each stop `out` must be whole: as before, or as the run would have left it. A run that gets a signal to stop
+removes what it made; after a kill the next run removes it, and must end as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ LOADED: Final = (
     "xlsxwriter",
     *(f"analyzer.pipeline.{name}" for name in ("audits", "sets", "snapshots")),
 )
-"""What takes long to load: children begin with it."""
+"""Modules that take long to load: children begin with them."""
 SIGNALS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 STEPS: Final = frozenset(
     {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym", "fcntl.flock"}
 )
-"""What counts as a step wherever it is; opening a file is one within the folder."""
+"""Events that count as a step anywhere; to open a file counts within the folder."""
 
 
 class Stopping:
@@ -48,13 +48,13 @@ class Stopping:
     def __init__(self, folder: Path, command: Sequence[str]) -> None:
         self.folder, self.command, self.out = folder, command, folder / "out"
 
-    def run(self, which: str, at: int = 0, stop: int = signal.SIGKILL) -> tuple[int, int]:
-        """Run the command on the inputs `which`, stopped at a step (0: never); return its exit code and its steps."""
+    def run(self, inputs: str, at: int = 0, stop: int = signal.SIGKILL) -> tuple[int, int]:
+        """Run the command on these inputs, stopped at a step (0: never); return its exit code and its steps."""
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(reading)
-            self._child([word.replace("{inputs}", which) for word in self.command], at, stop, writing)
+            self._child([word.replace("{inputs}", inputs) for word in self.command], at, stop, writing)
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
             step_count = pipe.read()
@@ -88,33 +88,33 @@ class Stopping:
             os._exit(code)
 
     def beside(self) -> list[str]:
-        """Return what stands in the folder beside what belongs there."""
+        """Return the names in the folder that do not belong there."""
         own = {*INPUTS, "out", "errors", "set", ".out.lock"}
         return sorted(path.name for path in self.folder.iterdir() if path.name not in own)
 
 
 def _restored(out: Path, state: Mapping[str, bytes]) -> None:
-    """Have a folder hold these files and nothing else."""
+    """Make these files the only ones in a folder."""
     shutil.rmtree(out)
     for name, data in state.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(data)
 
 
-def _other_inputs(which: str) -> str:
-    return INPUTS[1 - INPUTS.index(which)]
+def _other_inputs(inputs: str) -> str:
+    return INPUTS[1 - INPUTS.index(inputs)]
 
 
 def campaign(folder: Path, points: int, command: Sequence[str]) -> dict[str, Any]:
-    """Stop a command at so many points; return how often each signal came, and what stood there afterwards."""
+    """Stop a command at so many points; return the number of each signal, and of old and new sets afterwards."""
     for name in LOADED:
         import_module(name)
     work = Stopping(folder, command)
     states, steps = {}, 0
-    for which in INPUTS:
-        code, steps = work.run(which)
+    for inputs in INPUTS:
+        code, steps = work.run(inputs)
         assert code in (0, 1), (code, (folder / "errors").read_text())
-        states[which] = state_of(work.out)
+        states[inputs] = state_of(work.out)
     first, now = INPUTS
     assert states[first] != states[now], "the inputs make no difference"
     counts, outcomes = dict.fromkeys((stop.name for stop in SIGNALS), 0), {"old": 0, "new": 0}

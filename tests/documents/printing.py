@@ -15,7 +15,7 @@ from tests.documents.pages import ROOT, examples
 
 PROGRAM: Final = Path(sys.executable).with_name("credreport")
 ANSWER_ONLY: Final = "credreport audit sample_reports"
-"""The one command of which only the last part is shown."""
+"""The only command whose output the documents show in part: its last part."""
 _READS_EVIDENCE: Final = {"render", "sample", "verify", "show"}
 
 

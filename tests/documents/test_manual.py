@@ -25,12 +25,12 @@ from tests.documents.pages import CONSOLE, DOCUMENTS, MANUAL, README, REGION, RO
 from tests.documents.printing import evidence, printed
 
 HELPS = {command for command in consoles() if command.endswith("--help")}
-"""These are in a region, and tested with it."""
+"""They are in a generated region, and tested with it."""
 
 
 def test_each_topic_has_its_page() -> None:
-    there = {path.stem for path in (ROOT / "analyzer" / "manual").glob("*.md")}
-    assert there == set(manual.TOPICS)
+    topics = {path.stem for path in (ROOT / "analyzer" / "manual").glob("*.md")}
+    assert topics == set(manual.TOPICS)
 
 
 @pytest.mark.parametrize("command", sorted(set(consoles()) - HELPS))
@@ -107,7 +107,7 @@ def _rows(query: str, *, by_the_manual: bool = True) -> list[tuple[object, ...]]
 @pytest.mark.parametrize("query", QUERIES)
 def test_every_query_finds_rows(query: str) -> None:
     rows = _rows(query)
-    # The page says where the samples have none.
+    # The page says which query finds nothing in the samples.
     is_empty = f"so the result is empty):\n\n```sql\n{query}" in text_of("sql")
     assert bool(rows) != is_empty
 
@@ -118,8 +118,8 @@ def test_the_page_on_sql_begins_with_the_time_zone_because_days_depend_on_it() -
     assert any("::DATE" in query for query in differing)
 
 
-def test_queries_ask_for_what_the_text_before_them_says() -> None:
-    """The page promised critical and high failures, and asked for medium ones as well."""
+def test_queries_select_what_the_text_before_them_says() -> None:
+    """The page once promised critical and high failures, and its query selected medium ones as well."""
     queries = [query for query in QUERIES if "'critical'" in query]
     assert len(queries) == 2
     for query in queries:
@@ -147,11 +147,11 @@ def test_the_example_with_pandas_finds_failures(monkeypatch: pytest.MonkeyPatch)
     (example,) = examples("python")
     monkeypatch.chdir(evidence().name)
     *steps, last = example.strip().splitlines()
-    names: dict[str, object] = {}
-    exec("\n".join(steps), names)  # noqa: S102 - the manual's own example
-    found = eval(last, names)  # noqa: S307
-    assert isinstance(found, pd.Series)
-    assert found.sum() > 0
+    namespace: dict[str, object] = {}
+    exec("\n".join(steps), namespace)  # noqa: S102 - the manual's own example
+    result = eval(last, namespace)  # noqa: S307
+    assert isinstance(result, pd.Series)
+    assert result.sum() > 0
 
 
 def test_the_policy_can_be_used(tmp_path: Path) -> None:
@@ -181,13 +181,13 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_commands_in_examples_have_only_known_options() -> None:
-    known = {option for _, option in _parameters()} | {"--help", "--install-completion"}
+    known_options = {option for _, option in _parameters()} | {"--help", "--install-completion"}
     for name in DOCUMENTS:
         for block in examples("sh", name):
             for line in block.replace("\\\n", " ").splitlines():
                 if re.match(r"(?:.*\| )?credreport ", line):
                     used = set(re.findall(r" (--[a-z][\w-]*)", line.partition("#")[0]))
-                    assert used <= known, line
+                    assert used <= known_options, line
 
 
 @pytest.mark.parametrize("topic", manual.TOPICS)
@@ -219,7 +219,7 @@ def test_the_page_on_histories_names_all_columns_of_their_tables() -> None:
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(TALLIES.names)
 
 
-def test_sections_paragraphs_and_tables_come_as_plain_text() -> None:
+def test_sections_paragraphs_and_tables_are_plain_text() -> None:
     paragraphs = manual.paragraphs("judging", "Every control")
     assert len(paragraphs) == 3
     rows = manual.table("judging", "Evidence for unused credentials")
@@ -238,7 +238,7 @@ def test_an_unknown_section_is_an_error() -> None:
         manual.page("no-such-topic")
 
 
-def test_terms_stand_once() -> None:
+def test_each_term_occurs_once() -> None:
     terms = [term for term, _ in manual.terms()]
     assert len(set(terms)) == len(terms)
     assert {"check", "failure", "not checked", "manual check", "waiver", "exception noted", "population"} <= set(terms)

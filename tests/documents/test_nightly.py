@@ -48,7 +48,7 @@ def new_failures(output: str) -> list[str]:
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="cron and sh")
 
 
-def test_only_what_is_new_since_last_night_is_printed(tmp_path: Path) -> None:
+def test_only_failures_new_since_last_night_are_printed(tmp_path: Path) -> None:
     (tmp_path / "accounts.csv").write_text(ACCOUNTS)
     code, output = night(tmp_path, SAMPLES / "2026-09-30")
     assert (code, new_failures(output)) == (1, ["123456789012 no-root-access-key"])
@@ -75,7 +75,7 @@ def test_a_failure_is_new_when_its_waiver_has_expired(tmp_path: Path) -> None:
     assert "Waivers to review" in output
 
 
-def test_what_fails_is_exit_code_2_and_keeps_the_night_before(tmp_path: Path) -> None:
+def test_a_failed_run_exits_2_and_keeps_the_set_of_the_night_before(tmp_path: Path) -> None:
     assert night(tmp_path, tmp_path / "no-such-folder")[0] == 2
     (tmp_path / "accounts.csv").write_text(ACCOUNTS)
     night(tmp_path, SAMPLES / "2026-09-30")

@@ -18,11 +18,11 @@ FIGURES = re.compile(r"\d+(?:\.\d+)? (?:s|MB)\b|\d+\.\d+(?= times)")
 """Figures of benchmarks: seconds, megabytes and ratios."""
 
 
-def test_it_takes_ten_minutes_to_read() -> None:
+def test_the_readme_takes_ten_minutes_to_read() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 250
 
 
-def test_it_has_the_figures_of_the_benchmarks() -> None:
+def test_the_readme_has_the_figures_of_the_benchmarks() -> None:
     section = text_of("README").partition("## How fast it is")[2].partition("\n## ")[0]
     figures = [figure.replace("\n", " ") for figure in FIGURES.findall(section.replace("\n  ", " "))]
     measured = (ROOT / "BENCHMARKS.md").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def test_it_has_the_figures_of_the_benchmarks() -> None:
 
 
 def test_the_commands_of_powershell_are_those_of_the_shell() -> None:
-    """What is run on Linux (the gate runs the README's own command) is what the README has Windows run."""
+    """The README has the same commands for Linux (the gate runs them) and for Windows."""
     posix = [
         block.strip().split(" && ") for block in examples("sh", "README") if block.startswith("python3 -m venv .venv")
     ]
@@ -40,13 +40,16 @@ def test_the_commands_of_powershell_are_those_of_the_shell() -> None:
     (least,) = re.findall(r'requires-python = ">=(.*)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert len(posix) == 2
     assert windows == [
-        [re.sub(r"^python3 ", f"py -{least} ", one).replace(".venv/bin/", ".venv\\Scripts\\") for one in commands]
+        [
+            re.sub(r"^python3 ", f"py -{least} ", command).replace(".venv/bin/", ".venv\\Scripts\\")
+            for command in commands
+        ]
         for commands in posix
     ]
 
 
 def test_the_first_command_ends_well() -> None:
-    """Behind an installation, exit code 1 looks like one that failed."""
+    """After an installation, exit code 1 would look like a failed installation."""
     (install, _) = [block for block in examples("sh", "README") if block.startswith("python3 -m venv .venv")]
     assert install.strip().endswith("credreport audit sample_reports --exit-zero")
 
@@ -64,25 +67,25 @@ def test_the_policy_can_be_used(tmp_path: Path) -> None:
     assert len(read_policy(tmp_path / "policy.toml").waivers) == 1
 
 
-def test_it_shows_how_many_controls_there_are() -> None:
+def test_the_readme_shows_the_number_of_controls() -> None:
     assert f"[{len(catalog.CONTROLS)} in all]" in text_of("README")
 
 
-def test_it_links_each_topic_of_the_manual() -> None:
+def test_the_readme_links_each_topic_of_the_manual() -> None:
     assert all(f"](analyzer/manual/{topic}.md)" in text_of("README") for topic in manual.TOPICS)
 
 
 def _closure(name: str) -> set[str]:
     """Return the distributions that `name` needs, itself included, without extras."""
-    found, waiting = set(), [name]
+    distributions, waiting = set(), [name]
     while waiting:
         current = waiting.pop().lower().replace("_", "-")
-        if current in found:
+        if current in distributions:
             continue
-        found.add(current)
+        distributions.add(current)
         needed = [Requirement(text) for text in requires(current) or []]
-        waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
-    return found
+        waiting += [part.name for part in needed if part.marker is None or part.marker.evaluate({"extra": ""})]
+    return distributions
 
 
 @pytest.mark.parametrize(

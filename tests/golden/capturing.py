@@ -1,4 +1,4 @@
-"""Runs of the program, each taken apart into entries: canonical texts of all that it told and wrote.
+"""Runs of the program, each taken apart into entries: canonical texts of all that it printed and wrote.
 
 The commands run in this process, in a folder of their own, so that all names are relative. An entry is small enough to
 say what changed: one table, one sheet, one file. Left out is what may differ without a difference: versions of
@@ -43,8 +43,8 @@ Entries = dict[str, str]
 class Step(NamedTuple):
     """One command of a run: `keeps` is the folder that it fills, which is looked at afterwards.
 
-    It is told twice what to do, the second time with `--json`, unless it is said `once`: of what it does the second
-    time would be another answer.
+    It runs twice, the second time with `--json`, unless `once` is set: a second run of such a command would give
+    another answer.
     """
 
     label: str
@@ -54,7 +54,7 @@ class Step(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The files that are there, and the commands, one after the other."""
+    """The input files, and the commands in their order."""
 
     files: Callable[[], Mapping[str, bytes]]
     steps: Sequence[Step]
@@ -77,11 +77,11 @@ def _following(old: str, new: str, reports: str) -> list[Step]:
     ]
 
 
-def _storing(reports: str, more: str) -> list[Step]:
-    """Return how reports are kept in a store and taken from there; some are there already when the rest comes."""
+def _storing(reports: str, first_reports: str) -> list[Step]:
+    """Return how reports are kept in a store and read from it; some are in it already when the others are added."""
     stored = ["--store", "kept", "-o", OUT, "--format", "parquet,excel"]
     return [
-        Step("ingest", ["ingest", more, "--store", "kept"], once=True),
+        Step("ingest", ["ingest", first_reports, "--store", "kept"], once=True),
         Step("ingest the rest", ["ingest", reports, "--store", "kept"], "kept", once=True),
         Step("ingest again", ["ingest", reports, "--store", "kept"], "kept"),
         Step("store", ["store", "kept"]),
@@ -119,7 +119,7 @@ def _stored_run(name: str) -> Run:
 
 
 def _samples() -> dict[str, bytes]:
-    """Return the sample reports, and what lies beside them, but for pictures."""
+    """Return the sample reports, and the files beside them, without pictures."""
     paths = sorted(path for path in SAMPLES.rglob("*") if path.suffix in {".csv", ".json"})
     files = {f"in/{path.relative_to(SAMPLES).as_posix()}": path.read_bytes() for path in paths}
     return files | {"in/README.md": b"# Sample reports\n"}
@@ -137,7 +137,7 @@ def _crossed() -> dict[str, bytes]:
 
 
 def _swapped() -> dict[str, bytes]:
-    """Return reports of several days, two of which lie in each other's folder: time goes backwards."""
+    """Return reports of several days; those of two days are in each other's folder, so that time goes backwards."""
     swapped_days = {"2026-09-30": "2026-10-31", "2026-10-31": "2026-09-30"}
     files = {}
     for name, content in drawn("days_in_folders").files.items():
@@ -217,7 +217,7 @@ def _entries_of(step: Step) -> Iterator[tuple[str, str]]:
 
 
 def _run(args: Sequence[str]) -> tuple[str, int]:
-    """Return what a command says, and its exit code; an error as the program would say it."""
+    """Return what a command prints, and its exit code; an error is printed as the program prints it."""
     out, err = io.StringIO(), io.StringIO()
     with mock.patch.dict(os.environ, PLAIN), redirect_stdout(out), redirect_stderr(err):
         for name in _TELLTALE:
@@ -247,7 +247,7 @@ def _folder(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _table(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the columns of a table, its rows as they stand, and its rows whatever their order."""
+    """Yield the columns of a table, its rows in their order, and its rows sorted."""
     table = parquet.ParquetFile(path).read()
     rows = [json.dumps(row, ensure_ascii=False, default=_plain) for row in table.to_pylist()]
     yield "columns", "".join(f"{field.name}: {field.type}\n" for field in table.schema)

@@ -27,7 +27,7 @@ Row = dict[str, str]
 ACCOUNTS: Final = ("111122223333", "444455556666", "123456789012", "777788889999", "210987654321")
 DAY: Final = datetime(2026, 10, 31, 6, tzinfo=UTC)
 DAYS: Final = tuple(datetime(2026, month, day, 6, tzinfo=UTC) for month, day in ((7, 31), (8, 31), (9, 30), (10, 31)))
-ALL: Final = ("--format", "parquet,excel,remediation")
+ALL_FORMATS: Final = ("--format", "parquet,excel,remediation")
 NO_CHARTS: Final = ("--format", "parquet,excel")
 POLICY_ARGS: Final = ("in", "--policy", "policy.toml")
 
@@ -108,9 +108,9 @@ def _user(dice: Random, name: str, account: str, at: datetime, partition: str = 
     for slot in ("access_key_1", "access_key_2"):
         row |= _key(dice, slot, at)
     for slot in ("cert_1", "cert_2"):
-        there = dice.random() < 0.1
-        row[f"{slot}_active"] = "true" if there else "false"
-        row[f"{slot}_last_rotated"] = _ago(dice, at, 30) if there else "N/A"
+        exists = dice.random() < 0.1
+        row[f"{slot}_active"] = "true" if exists else "false"
+        row[f"{slot}_last_rotated"] = _ago(dice, at, 30) if exists else "N/A"
     if dice.random() < 0.1:  # a key that came with its user
         row |= {"access_key_1_active": "true", "access_key_1_last_rotated": row["user_creation_time"]}
     return row
@@ -227,43 +227,48 @@ def _lives(dice: Random, accounts: Sequence[str]) -> list[tuple[datetime, str, s
 def days_in_folders(dice: Random) -> Fleet:
     """Three accounts month by month, a folder a day."""
     lives = _lives(dice, ACCOUNTS[:3])
-    return Fleet({f"in/{at:%Y-%m-%d}/credentialReport_{who}.csv": t.encode() for at, who, t in lives}, ["in", *ALL])
+    return Fleet(
+        {f"in/{at:%Y-%m-%d}/credentialReport_{account_id}.csv": t.encode() for at, account_id, t in lives},
+        ["in", *ALL_FORMATS],
+    )
 
 
 @_fleet
 def every_snapshot(dice: Random) -> Fleet:
     """Two accounts, every snapshot judged; one snapshot is missing."""
-    files = {f"in/{at:%Y-%m-%d}/{who}.csv": text.encode() for at, who, text in _lives(dice, ACCOUNTS[1:3])}
+    files = {
+        f"in/{at:%Y-%m-%d}/{account_id}.csv": text.encode() for at, account_id, text in _lives(dice, ACCOUNTS[1:3])
+    }
     del files[f"in/2026-08-31/{ACCOUNTS[1]}.csv"]
-    return Fleet(files, ["in", "--every-snapshot", *ALL])
+    return Fleet(files, ["in", "--every-snapshot", *ALL_FORMATS])
 
 
 @_fleet
 def as_of_between_days(dice: Random) -> Fleet:
     """Judged between two days, with a limit of the user's."""
     lives = _lives(dice, ACCOUNTS[:4])
-    files = {f"in/{at:%Y-%m-%d}/{who}.csv": text.encode() for at, who, text in lives}
-    return Fleet(files, ["in", "--as-of", "2026-09-15T12:00:00Z", "--max-idle-days", "20", *ALL])
+    files = {f"in/{at:%Y-%m-%d}/{account_id}.csv": text.encode() for at, account_id, text in lives}
+    return Fleet(files, ["in", "--as-of", "2026-09-15T12:00:00Z", "--max-idle-days", "20", *ALL_FORMATS])
 
 
 @_fleet
 def folder_per_account(dice: Random) -> Fleet:
     """A folder an account, a file a day."""
     lives = _lives(dice, ACCOUNTS[2:5])
-    files = {f"in/{who}/{at:%Y%m%dT%H%M%SZ}.csv": text.encode() for at, who, text in lives}
+    files = {f"in/{account_id}/{at:%Y%m%dT%H%M%SZ}.csv": text.encode() for at, account_id, text in lives}
     return Fleet(files, ["in", "--as-of", "2026-11-30", "--format", "parquet"])
 
 
 @_fleet
 def account_in_name_only(dice: Random) -> Fleet:
-    """No ARN in any row: only the file's name tells the account; one file tells none."""
+    """No row has an ARN: only the name of the file shows the account, and one name does not."""
     columns = [name for name in BY_COUNT[22] if name != "arn"]
     files = {}
-    for at, who, text in _lives(dice, ACCOUNTS[:3]):
+    for at, account_id, text in _lives(dice, ACCOUNTS[:3]):
         rows = list(csv.DictReader(io.StringIO(text)))
-        files[f"in/{who}_{at:%Y-%m-%d}.csv"] = _text(rows, columns).encode()
+        files[f"in/{account_id}_{at:%Y-%m-%d}.csv"] = _text(rows, columns).encode()
     files["in/unknown_2026-10-31.csv"] = _text(_rows(dice, ACCOUNTS[4]), columns).encode()
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -272,23 +277,23 @@ def envelopes(dice: Random) -> Fleet:
     lives = _lives(dice, ACCOUNTS[1:4])
     ends = ("json", "txt", "yaml")
     files = {}
-    for number, (at, who, text) in enumerate(lives):
+    for number, (at, account_id, text) in enumerate(lives):
         kind = (number + number // 3) % 3
-        files[f"in/{who}/report-{number:02}.{ends[kind]}"] = ENVELOPES[kind](text, at)
-    return Fleet(files, ["in", *ALL])
+        files[f"in/{account_id}/report-{number:02}.{ends[kind]}"] = ENVELOPES[kind](text, at)
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 MULTI_DAY: Final = tuple(FLEETS)
 """The fleets of several days."""
 
 
-# How reports lie about
+# How reports are stored
 
 
 @_fleet
 def compressed(dice: Random) -> Fleet:
     """Gzip files, also of an envelope, and a zip with several members of two days and a bystander."""
-    first, second, third, fourth, old = (_text(_rows(dice, who)) for who in (*ACCOUNTS[:4], ACCOUNTS[2]))
+    first, second, third, fourth, old = (_text(_rows(dice, account_id)) for account_id in (*ACCOUNTS[:4], ACCOUNTS[2]))
     members = {
         "2026-10-31/c.csv": third,
         "2026-10-31/d.csv": fourth,
@@ -300,18 +305,18 @@ def compressed(dice: Random) -> Fleet:
         "in/b.json.gz": _gzip(_json_envelope(second, DAY)),
         "in/all.zip": _zip(members),
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
 def concatenated(dice: Random) -> Fleet:
     """Reports one after the other in one file, with a newline between them and without."""
-    first, second, third = (_text(_rows(dice, who)) for who in ACCOUNTS[:3])
+    first, second, third = (_text(_rows(dice, account_id)) for account_id in ACCOUNTS[:3])
     files = {
         "in/2026-10-31/a.csv": f"{first}\n{second}".encode(),
         "in/2026-10-31/b.csv": (third + _text(_rows(dice, ACCOUNTS[3], style="none", least=3))).encode(),
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -335,13 +340,13 @@ def parts_of_a_snapshot(dice: Random) -> Fleet:
         "in/2026-10-31/part-2.csv": _text(rows[third : 2 * third]).encode(),
         "in/part-3.csv": _text(rows[2 * third :]).encode(),
     }
-    return Fleet(files, ["in", "--as-of", "2026-11-01", *ALL])
+    return Fleet(files, ["in", "--as-of", "2026-11-01", *ALL_FORMATS])
 
 
 @_fleet
 def exact_copies(dice: Random) -> Fleet:
     """The same bytes under other names, in an envelope, and on another day."""
-    first, second = (_text(_rows(dice, who)) for who in ACCOUNTS[:2])
+    first, second = (_text(_rows(dice, account_id)) for account_id in ACCOUNTS[:2])
     files = {
         "in/2026-10-31/a.csv": first.encode(),
         "in/2026-10-31/a (1).csv": first.encode(),
@@ -350,21 +355,24 @@ def exact_copies(dice: Random) -> Fleet:
         "in/2026-09-30/b.csv": second.encode(),
         "in/zz.csv": second.encode(),
     }
-    return Fleet(files, ["in", "--as-of", "2026-10-31", *ALL])
+    return Fleet(files, ["in", "--as-of", "2026-10-31", *ALL_FORMATS])
 
 
 @_fleet
 def undated(dice: Random) -> Fleet:
     """Files that do not say when they were captured, judged at a date."""
-    files = {f"in/{who}.csv": _text(_rows(dice, who)).encode() for who in ACCOUNTS[:2]}
+    files = {f"in/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:2]}
     files["in/report.csv"] = _text([row | {"arn": ""} for row in _rows(dice, ACCOUNTS[2])]).encode()
-    return Fleet(files, ["in", "--as-of", "2026-10-31", "--account-id", ACCOUNTS[2], *ALL])
+    return Fleet(files, ["in", "--as-of", "2026-10-31", "--account-id", ACCOUNTS[2], *ALL_FORMATS])
 
 
 @_fleet
 def undated_without_a_date(dice: Random) -> Fleet:
     """The same without a date is an error that names the files."""
-    return Fleet({f"in/{who}.csv": _text(_rows(dice, who)).encode() for who in ACCOUNTS[:2]}, ["in", *ALL])
+    return Fleet(
+        {f"in/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:2]},
+        ["in", *ALL_FORMATS],
+    )
 
 
 @_fleet
@@ -384,7 +392,7 @@ def bystanders(dice: Random) -> Fleet:
         "in/2026-10-31/.hidden.csv": good.encode(),
         "in/2026-10-31/picture.png": b"\x89PNG\r\n\x1a\n\x00\x00",
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 # What is in them
@@ -416,33 +424,37 @@ def _damage(dice: Random, text: str, *, repairable: bool) -> str:
 def damaged_rows(dice: Random) -> Fleet:
     """Unquoted commas, too few and too many fields, stray quotes, blank lines."""
     files = {
-        f"in/2026-10-31/{who}.csv": _damage(dice, _text(_rows(dice, who, least=6)), repairable=False).encode()
-        for who in ACCOUNTS[:4]
+        f"in/2026-10-31/{account_id}.csv": _damage(
+            dice, _text(_rows(dice, account_id, least=6)), repairable=False
+        ).encode()
+        for account_id in ACCOUNTS[:4]
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
 def repaired_rows_strictly(dice: Random) -> Fleet:
-    """Unquoted commas and blank lines alone can be repaired; asked strictly, that is something."""
+    """Only unquoted commas and blank lines, which can be repaired; a strict run counts them."""
     files = {
-        f"in/2026-10-31/{who}.csv": _damage(dice, _text(_rows(dice, who, least=6)), repairable=True).encode()
-        for who in ACCOUNTS[:2]
+        f"in/2026-10-31/{account_id}.csv": _damage(
+            dice, _text(_rows(dice, account_id, least=6)), repairable=True
+        ).encode()
+        for account_id in ACCOUNTS[:2]
     }
-    return Fleet(files, ["in", "--strict", *ALL])
+    return Fleet(files, ["in", "--strict", *ALL_FORMATS])
 
 
 @_fleet
 def unreadable_cells(dice: Random) -> Fleet:
     """Anything in any cell but the two that say who it is."""
     files = {}
-    for who in ACCOUNTS[:3]:
-        rows = _rows(dice, who, least=6)
+    for account_id in ACCOUNTS[:3]:
+        rows = _rows(dice, account_id, least=6)
         for row in rows:
             for column in dice.sample(COLUMNS[2:22], 6):
                 is_flag = column.endswith(("_active", "_enabled"))
                 row[column] = dice.choice(UNREADABLE_FLAGS if is_flag else UNREADABLE_TIMES)
-        files[f"in/2026-10-31/{who}.csv"] = _text(rows).encode()
+        files[f"in/2026-10-31/{account_id}.csv"] = _text(rows).encode()
     return Fleet(files, ["in", *NO_CHARTS])
 
 
@@ -450,30 +462,30 @@ def unreadable_cells(dice: Random) -> Fleet:
 def layouts(dice: Random) -> Fleet:
     """Reports of 16, 22 and 23 columns; one that lacks some, in another order; one with a column twice and no name."""
     files = {}
-    for who, count in zip(ACCOUNTS, (16, 22, 23), strict=False):
-        files[f"in/2026-10-31/{who}.csv"] = _text(_rows(dice, who), BY_COUNT[count]).encode()
+    for account_id, count in zip(ACCOUNTS, (16, 22, 23), strict=False):
+        files[f"in/2026-10-31/{account_id}.csv"] = _text(_rows(dice, account_id), BY_COUNT[count]).encode()
     odd = dice.sample([name for name in COLUMNS if name not in {"mfa_active", "password_last_used"}], 21)
     rows = [row | {"team": "blue"} for row in _rows(dice, ACCOUNTS[3])]
     files[f"in/2026-10-31/{ACCOUNTS[3]}.csv"] = _text(rows, [*odd, "team"]).encode()
     twice = [*_rows(dice, ACCOUNTS[4], least=2), _user(dice, "", ACCOUNTS[4], DAY)]
     files[f"in/2026-10-31/{ACCOUNTS[4]}.csv"] = _text(twice, [*BY_COUNT[22], "mfa_active"]).encode()
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
 def no_arn(dice: Random) -> Fleet:
-    """No ARN, no account in any name: the user tells it, for all files alike."""
+    """No ARN, no account in any name: the user gives it, for all files alike."""
     columns = [name for name in BY_COUNT[23] if name != "arn"]
     files = {
         f"in/2026-10-31/{name}.csv": _text(_rows(dice, ACCOUNTS[0], most=5), columns).encode() for name in ("a", "b")
     }
-    return Fleet(files, ["in", "--account-id", ACCOUNTS[0], *ALL])
+    return Fleet(files, ["in", "--account-id", ACCOUNTS[0], *ALL_FORMATS])
 
 
 @_fleet
 def written_otherwise(dice: Random) -> Fleet:
     """Semicolons, byte order marks, UTF-16, CRLF, Latin-1: what spreadsheets and editors leave."""
-    texts = [_rows(dice, who, most=6) for who in ACCOUNTS]
+    texts = [_rows(dice, account_id, most=6) for account_id in ACCOUNTS]
     files = {
         "in/2026-10-31/1.csv": _text(texts[0], delimiter=";", end="\r\n").encode(),
         "in/2026-10-31/2.csv": _text(texts[1]).encode("utf-8-sig"),
@@ -482,12 +494,12 @@ def written_otherwise(dice: Random) -> Fleet:
         "in/2026-10-31/5.csv": _text([*texts[4], *texts[4][:1]], end="\r\n").encode() + b"\r\n\r\n",
         "in/2026-10-31/6.csv": _text([_user(dice, "Zo\u00eb", ACCOUNTS[0], DAY)]).encode("latin-1"),
     }
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
 def users_twice(dice: Random) -> Fleet:
-    """The same users in two files of a snapshot, in other letters, and twice in one."""
+    """The same users in two files of a snapshot, in different case, and twice in one file."""
     rows = [_user(dice, name, ACCOUNTS[0], DAY) for name in NAMES[:5]]
     again = [row | {"user": row["user"].upper(), "mfa_active": "true"} for row in rows[:3]]
     files = {
@@ -501,14 +513,14 @@ def users_twice(dice: Random) -> Fleet:
 def roots(dice: Random) -> Fleet:
     """Root in the old style and the new, not there, twice, renamed, and in use."""
     files = {
-        f"in/2026-10-31/{who}.csv": _text(_rows(dice, who, style=style, most=3)).encode()
-        for who, style in zip(ACCOUNTS, ("old", "new", "none"), strict=False)
+        f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id, style=style, most=3)).encode()
+        for account_id, style in zip(ACCOUNTS, ("old", "new", "none"), strict=False)
     }
     twice = [_root(dice, ACCOUNTS[3], DAY), _root(dice, ACCOUNTS[3], DAY, "old")]
     files[f"in/2026-10-31/{ACCOUNTS[3]}.csv"] = _text(twice).encode()
     renamed = _root(dice, ACCOUNTS[4], DAY) | {"user": "root account", "password_last_used": "2026-10-30T10:00:00Z"}
     files[f"in/2026-10-31/{ACCOUNTS[4]}.csv"] = _text([renamed]).encode()
-    return Fleet(files, ["in", *ALL])
+    return Fleet(files, ["in", *ALL_FORMATS])
 
 
 @_fleet
@@ -516,8 +528,8 @@ def partitions(dice: Random) -> Fleet:
     """GovCloud, China and others, beside the usual partition."""
     names = ("aws", "aws-us-gov", "aws-cn", "aws-iso", "aws-eusc")
     files = {
-        f"in/2026-10-31/{who}.csv": _text(_rows(dice, who, most=4, partition=name)).encode()
-        for who, name in zip(ACCOUNTS, names, strict=True)
+        f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id, most=4, partition=name)).encode()
+        for account_id, name in zip(ACCOUNTS, names, strict=True)
     }
     return Fleet(files, ["in", *NO_CHARTS])
 
@@ -526,7 +538,7 @@ def partitions(dice: Random) -> Fleet:
 def nasty_names(dice: Random) -> Fleet:
     """Names that a spreadsheet, a shell or a reader of CSV would take for something else."""
     rows = [_root(dice, ACCOUNTS[0], DAY), *(_user(dice, name, ACCOUNTS[0], DAY) for name in NASTY_NAMES)]
-    return Fleet({"in/2026-10-31.csv": _text(rows).encode()}, ["in", *ALL])
+    return Fleet({"in/2026-10-31.csv": _text(rows).encode()}, ["in", *ALL_FORMATS])
 
 
 # How it is asked for
@@ -535,29 +547,32 @@ def nasty_names(dice: Random) -> Fleet:
 @_fleet
 def some_controls(dice: Random) -> Fleet:
     """A few controls, one of which is unused-credentials with a limit."""
-    files = {f"in/2026-10-31/{who}.csv": _text(_rows(dice, who)).encode() for who in ACCOUNTS[:3]}
+    files = {f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:3]}
     chosen = ["--control", "unused-credentials,console-mfa", "--control", "root-mfa", "--max-idle-days", "90"]
-    return Fleet(files, ["in", *chosen, *ALL])
+    return Fleet(files, ["in", *chosen, *ALL_FORMATS])
 
 
 @_fleet
 def a_benchmark(dice: Random) -> Fleet:
     """By the newest CIS benchmark; no report has a user."""
-    files = {f"in/2026-10-31/{who}.csv": _text(_rows(dice, who, most=0)).encode() for who in ACCOUNTS[:2]}
+    files = {
+        f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id, most=0)).encode()
+        for account_id in ACCOUNTS[:2]
+    }
     return Fleet(files, ["in", "--benchmark", "cis-7.0", *NO_CHARTS])
 
 
 @_fleet
 def an_old_benchmark(dice: Random) -> Fleet:
     """By the oldest CIS benchmark, with its limit of ninety days."""
-    files = {f"in/2026-10-31/{who}.csv": _text(_rows(dice, who)).encode() for who in ACCOUNTS[:2]}
-    return Fleet(files, ["in", "--benchmark", "cis-1.2", *ALL])
+    files = {f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:2]}
+    return Fleet(files, ["in", "--benchmark", "cis-1.2", *ALL_FORMATS])
 
 
 @_fleet
 def another_benchmark(dice: Random) -> Fleet:
     """By Security Hub's benchmark, some of the tables."""
-    files = {f"in/2026-10-31/{who}.csv": _text(_rows(dice, who)).encode() for who in ACCOUNTS[:5]}
+    files = {f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id)).encode() for account_id in ACCOUNTS[:5]}
     return Fleet(files, ["in", "--benchmark", "security-hub", "--tables", "findings,issues", "--format", "parquet"])
 
 
@@ -607,22 +622,25 @@ expires = 2027-10-30
 @_fleet
 def policy(dice: Random) -> Fleet:
     """A policy with waivers in force, expiring, expired, and of nothing."""
-    files = {f"in/2026-10-31/{who}.csv": _text(_rows(dice, who, least=8)).encode() for who in ACCOUNTS[:3]}
-    return Fleet(files | {"policy.toml": POLICY.encode()}, [*POLICY_ARGS, *ALL])
+    files = {
+        f"in/2026-10-31/{account_id}.csv": _text(_rows(dice, account_id, least=8)).encode()
+        for account_id in ACCOUNTS[:3]
+    }
+    return Fleet(files | {"policy.toml": POLICY.encode()}, [*POLICY_ARGS, *ALL_FORMATS])
 
 
 @_fleet
 def everything_at_once(dice: Random) -> Fleet:
     """Days, envelopes, damage, copies and unreadable cells; every snapshot at one date, by a policy and a benchmark."""
     files = {"credreport.toml": POLICY.encode()}
-    for who in ACCOUNTS:
+    for account_id in ACCOUNTS:
         for at in DAYS[2:]:
-            rows = _rows(dice, who, at, style=dice.choice(("new", "old", "none")), names=(*NAMES, *NASTY_NAMES))
+            rows = _rows(dice, account_id, at, style=dice.choice(("new", "old", "none")), names=(*NAMES, *NASTY_NAMES))
             for row in rows[:3]:
                 row[dice.choice(COLUMNS[2:22])] = dice.choice(UNREADABLE_TIMES)
             text = _text(rows, BY_COUNT[dice.choice((16, 22, 23))])
             kind = dice.choice(("csv", "damaged", "json", "gz", "copy"))
-            name = f"in/{at:%Y-%m-%d}/{who}"
+            name = f"in/{at:%Y-%m-%d}/{account_id}"
             if kind == "json":
                 files[f"{name}.json"] = _json_envelope(text, at)
             elif kind == "gz":
@@ -633,4 +651,4 @@ def everything_at_once(dice: Random) -> Fleet:
                 if kind == "copy":
                     files[f"{name}-copy.csv"] = text.encode()
     args = ["in", "--every-snapshot", "--as-of", "2026-11-01T00:00:00+02:00", "--benchmark", "nist-800-53r5"]
-    return Fleet(files, [*args, "--strict", *ALL])
+    return Fleet(files, [*args, "--strict", *ALL_FORMATS])

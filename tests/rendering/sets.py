@@ -66,12 +66,12 @@ def history(folder: Path) -> None:
 
 def comparison(folder: Path) -> None:
     """Leave the evidence set of a comparison in `folder`."""
-    whose: dict[str, Any] = {"account_id": ACCOUNT, "user": "ann", "credential": "access_key_1", "kind": "access_key"}
+    subject: dict[str, Any] = {"account_id": ACCOUNT, "user": "ann", "credential": "access_key_1", "kind": "access_key"}
     failing = {"control": "unused-credentials", "severity": "high", "message": "created long ago", "new_line": 2}
     events = [
-        {**whose, "event": "key_used", "was": at(0), "is_now": at(1), "old_captured_at": at(1)},
-        {**whose, "event": "new_failure", **failing},
-        {**whose, "event": "fixed", **failing, "how": "used"},
+        {**subject, "event": "key_used", "was": at(0), "is_now": at(1), "old_captured_at": at(1)},
+        {**subject, "event": "new_failure", **failing},
+        {**subject, "event": "fixed", **failing, "how": "used"},
     ]
     compared = Comparison(
         settings=settings(),

@@ -1,4 +1,4 @@
-"""A process that renders pictures beside this one: the same files, the same errors, and none where it has gone."""
+"""A helper process renders pictures beside this one, with the same files and errors; the run needs no helper."""
 
 from __future__ import annotations
 
@@ -37,36 +37,36 @@ def digests(evidence: EvidenceSet, folder: Path, options: Options) -> dict[str, 
     """Render both formats into a folder; return the digest of each file, or why it was not made, by its name."""
     folder.mkdir()
     outputs, not_made = render(evidence, folder, ["charts", "excel"], options)
-    assert {str(one["name"]): one["sha256"] for one in outputs} == {
+    assert {str(entry["name"]): entry["sha256"] for entry in outputs} == {
         path.relative_to(folder).as_posix(): digest_of(path) for path in folder.rglob("*") if path.is_file()
     }
-    return {one["name"]: one["sha256"] for one in outputs} | {one["name"]: one["why"] for one in not_made}
+    return {entry["name"]: entry["sha256"] for entry in outputs} | {entry["name"]: entry["why"] for entry in not_made}
 
 
-def test_pictures_of_a_process_are_those_of_this_one(evidence: EvidenceSet, tmp_path: Path) -> None:
+def test_the_helper_renders_the_same_pictures_as_this_process(evidence: EvidenceSet, tmp_path: Path) -> None:
     here = digests(evidence, tmp_path / "here", Options())
-    with helper(evidence.kind, ["charts", "excel"]) as found:
-        assert found is not None
-        assert digests(evidence, tmp_path / "beside", Options(helper=found)) == here
-        assert found.process.wait(timeout=60) == 0
+    with helper(evidence.kind, ["charts", "excel"]) as running_helper:
+        assert running_helper is not None
+        assert digests(evidence, tmp_path / "beside", Options(helper=running_helper)) == here
+        assert running_helper.process.wait(timeout=60) == 0
     assert any(name.startswith("charts/") for name in here)
 
 
-def test_this_process_renders_where_the_other_has_gone(evidence: EvidenceSet, tmp_path: Path) -> None:
+def test_this_process_renders_when_the_helper_has_gone(evidence: EvidenceSet, tmp_path: Path) -> None:
     here = digests(evidence, tmp_path / "here", Options())
-    with helper(evidence.kind, ["charts"]) as found:
-        assert found is not None
-        found.process.kill()
-        found.process.wait()
-        assert digests(evidence, tmp_path / "beside", Options(helper=found)) == here
+    with helper(evidence.kind, ["charts"]) as running_helper:
+        assert running_helper is not None
+        running_helper.process.kill()
+        running_helper.process.wait()
+        assert digests(evidence, tmp_path / "beside", Options(helper=running_helper)) == here
 
 
-def test_what_goes_wrong_there_is_raised_here(tmp_path: Path) -> None:
+def test_an_error_in_the_helper_is_raised_in_this_process(tmp_path: Path) -> None:
     SETS["audit"](tmp_path / "set")
     evidence = EvidenceSet.of(str(tmp_path / "set"), read_manifest(tmp_path / "set"))
-    with helper("audit", ["charts"]) as found:
-        assert found is not None
-        ask = found.request(evidence, tmp_path / "no such folder", Options())
+    with helper("audit", ["charts"]) as running_helper:
+        assert running_helper is not None
+        ask = running_helper.request(evidence, tmp_path / "no such folder", Options())
         assert ask is not None
         with pytest.raises(FileNotFoundError):
             ask()
@@ -94,7 +94,7 @@ def render(evidence, folder, options):
         ('Odd("cannot be passed on", 2)', RuntimeError, "Odd: cannot be passed on"),
     ],
 )
-def test_errors_of_all_kinds_pass(
+def test_errors_of_all_kinds_reach_this_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: str, kind: type[Exception], words: str
 ) -> None:
     (tmp_path / "odd_renderer.py").write_text(MODULE.format(raised=raised))
@@ -110,9 +110,9 @@ def test_errors_of_all_kinds_pass(
 
 
 def test_a_set_at_a_url_is_rendered_by_this_process(tmp_path: Path) -> None:
-    with helper("audit", ["charts"]) as found:
-        assert found is not None
-        assert found.request(EvidenceSet("memory://set", {}, {}), tmp_path, Options()) is None
+    with helper("audit", ["charts"]) as running_helper:
+        assert running_helper is not None
+        assert running_helper.request(EvidenceSet("memory://set", {}, {}), tmp_path, Options()) is None
 
 
 def test_a_set_is_packed_before_any_thread_reads_it(evidence: EvidenceSet, tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_a_set_is_packed_before_any_thread_reads_it(evidence: EvidenceSet, tmp_p
             packed.append((threading.current_thread(), frozenset(path.name for path in folder.iterdir())))
             return super().request(evidence, folder, options)
 
-    with helper(evidence.kind, ["charts", "excel"]) as found:
-        assert found is not None
-        digests(evidence, tmp_path / "beside", Options(helper=Watching(found.module, found.process)))
+    with helper(evidence.kind, ["charts", "excel"]) as running_helper:
+        assert running_helper is not None
+        digests(evidence, tmp_path / "beside", Options(helper=Watching(running_helper.module, running_helper.process)))
     assert packed == [(threading.main_thread(), frozenset())]
 
 
@@ -147,27 +147,27 @@ def no_such_program(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("change", [one_processor, no_python, frozen, no_such_program])
-def test_there_is_no_process_where_none_can_help(
+def test_no_helper_starts_where_it_cannot_help(
     monkeypatch: pytest.MonkeyPatch, change: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     change(monkeypatch)
-    with helper("audit", ["charts", "excel"]) as found:
-        assert found is None
+    with helper("audit", ["charts", "excel"]) as running_helper:
+        assert running_helper is None
 
 
 @pytest.mark.parametrize(
     ("kind", "formats"), [("audit", ["parquet", "excel"]), ("comparison", ["charts"]), ("audit", [])]
 )
-def test_there_is_none_without_pictures(kind: str, formats: Sequence[str]) -> None:
-    with helper(kind, formats) as found:
-        assert found is None
+def test_no_helper_starts_when_nothing_is_drawn(kind: str, formats: Sequence[str]) -> None:
+    with helper(kind, formats) as running_helper:
+        assert running_helper is None
 
 
-def test_the_process_ends_with_the_run() -> None:
+def test_the_helper_ends_with_the_run() -> None:
     def fail() -> None:
-        with helper("audit", ["charts"]) as found:
-            assert found is not None
-            started.append(found)
+        with helper("audit", ["charts"]) as running_helper:
+            assert running_helper is not None
+            started.append(running_helper)
             raise OSError("the run has failed")
 
     started: list[Helper] = []
@@ -176,6 +176,6 @@ def test_the_process_ends_with_the_run() -> None:
     assert started[0].process.poll() is not None
 
 
-def test_options_are_kept_without_the_process() -> None:
-    with helper("audit", ["charts"]) as found:
-        assert Options(7, found).facts == {"workbook_rows": 7, "due_within": 14} == Options(7).facts
+def test_the_facts_of_options_leave_the_helper_out() -> None:
+    with helper("audit", ["charts"]) as running_helper:
+        assert Options(7, running_helper).facts == {"workbook_rows": 7, "due_within": 14} == Options(7).facts

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 OLD, USED = "2024-01-01T10:00:30Z", "2024-06-01T12:34:00Z"
-BORN = "2020-01-01T00:00:00Z"
+USER_CREATED = "2020-01-01T00:00:00Z"
 USED_KEY = key(rotated=OLD, used=USED)
 NEW_KEY = key(rotated=OLD)
 PASSWORD = password(changed=OLD, used=USED)
@@ -74,20 +74,21 @@ class Aws:
 
     def has_key(self, name: str, key_id: str, created: str = OLD, used: str = "None") -> None:
         self.keys.setdefault(name, []).append((key_id, created))
-        self.says("list-access-keys", name, "\n".join("\t".join(one) for one in self.keys[name]))
+        self.says("list-access-keys", name, "\n".join("\t".join(key_columns) for key_columns in self.keys[name]))
         self.says("get-access-key-last-used", key_id, used)
         for operation in ("update-access-key", "delete-access-key"):
-            write(self.folder / operation / key_id, "")  # what is no list of keys either: the script must not read it
+            # The answer is no list of keys: the script must not read it.
+            write(self.folder / operation / key_id, "")
 
-    def has_password(self, name: str, *, born: str = BORN, made: str = OLD, used: str = "None") -> None:
+    def has_password(self, name: str, *, born: str = USER_CREATED, set_at: str = OLD, used: str = "None") -> None:
         self.says("get-user", name, f"{born}\t{used}")
-        self.says("get-login-profile", name, made)
+        self.says("get-login-profile", name, set_at)
         write(self.folder / "delete-login-profile" / name, "")
 
     def run(self, script: Path, *options: str, command: Sequence[str] = (SHELL,), path: str | None = None) -> Ran:
         (self.folder / "log").unlink(missing_ok=True)
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}" if path is None else path
-        found = subprocess.run(
+        completed = subprocess.run(
             [*command, str(script), *options],
             env={"PATH": path, "STUB": str(self.folder)},
             cwd=self.folder,
@@ -99,7 +100,7 @@ class Aws:
         )
         log = self.folder / "log"
         calls = [line[:-1].split("|") for line in log.read_text().splitlines()] if log.exists() else []
-        return Ran(found.returncode, found.stdout, found.stderr, calls)
+        return Ran(completed.returncode, completed.stdout, completed.stderr, calls)
 
 
 @dataclass
@@ -137,12 +138,12 @@ def audited(
     )
 
 
-def written(found: Audit, folder: Path) -> list[Path]:
-    return remediation.write(found, found.tables, folder)
+def written_files(result: Audit, folder: Path) -> list[Path]:
+    return remediation.write(result, result.tables, folder)
 
 
 def script_of(folder: Path, *rows: dict[str, str], **options: Sequence[str]) -> Path:
-    return written(audited(folder, *rows, **options), folder)[1]  # type: ignore[arg-type]
+    return written_files(audited(folder, *rows, **options), folder)[1]  # type: ignore[arg-type]
 
 
 def items(script: Path) -> list[str]:
@@ -150,13 +151,13 @@ def items(script: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")][:-1]
 
 
-def worksheet(found: Audit, folder: Path) -> list[dict[str, str]]:
-    with written(found, folder)[0].open(encoding="utf-8", newline="") as file:
+def worksheet(result: Audit, folder: Path) -> list[dict[str, str]]:
+    with written_files(result, folder)[0].open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def actions(found: Audit, folder: Path) -> dict[tuple[str, str], str]:
-    return {(row["user"], row["credential"]): row["action"] for row in worksheet(found, folder)}
+def actions(result: Audit, folder: Path) -> dict[tuple[str, str], str]:
+    return {(row["user"], row["credential"]): row["action"] for row in worksheet(result, folder)}
 
 
 def inactive(name: str, key_id: str) -> list[str]:
@@ -189,11 +190,11 @@ def hostile(aws: Aws, tmp_path: Path) -> Path:
 # --- the script at work ----------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_changes_nothing_and_prints_the_very_commands(aws: Aws, hostile: Path) -> None:
+def test_a_dry_run_changes_nothing_and_prints_the_same_commands(aws: Aws, hostile: Path) -> None:
     ran = aws.run(hostile)
     assert (ran.code, ran.changes, ran.err) == (0, [], "")
-    told = [line.removeprefix("would run: aws ") for line in ran.out.splitlines() if line.startswith("would run: ")]
-    assert told == [" ".join(inactive("-rf", "AKIAUSED")), " ".join(removed("a,b"))]
+    commands = [line.removeprefix("would run: aws ") for line in ran.out.splitlines() if line.startswith("would run: ")]
+    assert commands == [" ".join(inactive("-rf", "AKIAUSED")), " ".join(removed("a,b"))]
     assert f"left alone: {ACCOUNT} =1+1 access_key_1 (AKIANEVER), never used" in ran.out
     assert ran.summary == f"Account {ACCOUNT}: 0 done, 2 to do, 1 left alone, 0 stopped; 0 skipped (other accounts)"
 
@@ -205,7 +206,7 @@ def test_apply_changes_all_but_keys_that_were_never_used(aws: Aws, hostile: Path
     assert ran.summary == f"Account {ACCOUNT}: 2 done, 0 to do, 1 left alone, 0 stopped; 0 skipped (other accounts)"
 
 
-def test_a_second_option_deletes_them(aws: Aws, hostile: Path) -> None:
+def test_a_second_option_deletes_keys_that_were_never_used(aws: Aws, hostile: Path) -> None:
     assert aws.run(hostile, "--delete-never-used").changes == []
     ran = aws.run(hostile, "--apply", "--delete-never-used")
     assert ran.changes == [inactive("-rf", "AKIAUSED"), deleted("=1+1", "AKIANEVER"), removed("a,b")]
@@ -215,7 +216,7 @@ def test_a_second_option_deletes_them(aws: Aws, hostile: Path) -> None:
 def test_nothing_in_a_report_is_run(aws: Aws, tmp_path: Path) -> None:
     rows = csv_of(root(), *HOSTILE)
     report = write(tmp_path / "2026-10-31" / "r\ntouch pwned\u2028;$(touch pwned).csv", rows)
-    script = written(audit([report], Settings(as_of=AS_OF)), tmp_path)[1]
+    script = written_files(audit([report], Settings(as_of=AS_OF)), tmp_path)[1]
     assert len(items(script)) == 3
     aws.run(script, "--apply", "--delete-never-used")
     assert not list(tmp_path.rglob("pwned"))
@@ -223,11 +224,13 @@ def test_nothing_in_a_report_is_run(aws: Aws, tmp_path: Path) -> None:
 
 def test_names_that_iam_does_not_allow_get_no_item(tmp_path: Path) -> None:
     rows = [user(name, **USED_KEY) for name in ("a b", "$(x)", "x;y", "ü", "'", "a" * 129)]
-    found = audited(tmp_path, root(), *rows)
-    assert items(written(found, tmp_path)[1]) == []
-    told = [action for (_, credential), action in actions(found, tmp_path).items() if credential == "access_key_1"]
-    assert len(told) == len(rows)
-    assert all(action.startswith("by hand, because IAM does not allow this user name: ") for action in told)
+    result = audited(tmp_path, root(), *rows)
+    assert items(written_files(result, tmp_path)[1]) == []
+    key_actions = [
+        action for (_, credential), action in actions(result, tmp_path).items() if credential == "access_key_1"
+    ]
+    assert len(key_actions) == len(rows)
+    assert all(action.startswith("by hand, because IAM does not allow this user name: ") for action in key_actions)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +244,7 @@ def test_names_that_iam_does_not_allow_get_no_item(tmp_path: Path) -> None:
 def test_instants_are_compared_and_not_their_texts(aws: Aws, tmp_path: Path, created: str, used: str) -> None:
     aws.has_key("ann", "AKIA1", created, used)
     aws.has_key("ann", "AKIA2", "2024-01-01T10:00:31Z")
-    aws.has_password("ann", born="2019-12-31T23:00:00-01:00", made=created, used=used)
+    aws.has_password("ann", born="2019-12-31T23:00:00-01:00", set_at=created, used=used)
     ran = aws.run(script_of(tmp_path, user("ann", **PASSWORD, **USED_KEY)), "--apply")
     assert (ran.code, ran.changes) == (0, [removed("ann"), inactive("ann", "AKIA1")])
 
@@ -255,15 +258,15 @@ def test_a_report_in_another_form_matches_too(aws: Aws, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def of_two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def scripts_of_two_users(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the scripts of two users, ann and bob, with a used key or password each."""
     return {
-        name: script_of(tmp_path_factory.mktemp(name), *(user(who, **cells) for who in ("ann", "bob")))
+        name: script_of(tmp_path_factory.mktemp(name), *(user(user_name, **cells) for user_name in ("ann", "bob")))
         for name, cells in (("keys", USED_KEY), ("passwords", PASSWORD))
     }
 
 
-# Each is one thing that is not as the report says; what is written there, and what the item of `ann` must say.
+# Each case: an answer of AWS that differs from the report, and a part of the line that `ann` must get.
 KEY_STOPS = {
     "no key": (("list-access-keys", "ann", ""), "0 active keys were created at"),
     "another key": (("list-access-keys", "ann", "AKIA9\t2024-01-01T10:00:31Z"), "0 active keys"),
@@ -285,12 +288,12 @@ KEY_STOPS = {
 
 @pytest.mark.parametrize(("answer", "why"), KEY_STOPS.values(), ids=KEY_STOPS)
 def test_a_used_key_is_left_alone_unless_all_is_as_reported(
-    aws: Aws, of_two: dict[str, Path], answer: tuple[str, str, str], why: str
+    aws: Aws, scripts_of_two_users: dict[str, Path], answer: tuple[str, str, str], why: str
 ) -> None:
     for name, key_id in (("ann", "AKIA1"), ("bob", "AKIA5")):
         aws.has_key(name, key_id, used=USED)
     aws.says(*answer)
-    ran = aws.run(of_two["keys"], "--apply")
+    ran = aws.run(scripts_of_two_users["keys"], "--apply")
     assert (ran.code, ran.changes) == (1, [inactive("bob", "AKIA5")])
     assert ran.stops[0].startswith(f"STOP {ACCOUNT} ann access_key_1: ")
     assert why in ran.stops[0]
@@ -299,14 +302,16 @@ def test_a_used_key_is_left_alone_unless_all_is_as_reported(
 
 
 @pytest.mark.parametrize("used", ["2026-11-01T00:00:00Z", "2024-01-01T10:00:00+00:00", ""])
-def test_a_key_said_to_be_never_used_is_left_alone_if_it_was(aws: Aws, tmp_path: Path, used: str) -> None:
+def test_a_key_that_the_report_calls_never_used_is_left_alone_if_it_was_used(
+    aws: Aws, tmp_path: Path, used: str
+) -> None:
     aws.has_key("ann", "AKIA1", used=used)
     ran = aws.run(script_of(tmp_path, user("ann", **NEW_KEY)), "--apply", "--delete-never-used")
     assert (ran.code, ran.changes, len(ran.stops)) == (1, [], 1)
 
 
 @pytest.mark.parametrize("answer", ["None", "N/A"])
-def test_a_key_of_which_aws_knows_no_use_is_never_used(aws: Aws, tmp_path: Path, answer: str) -> None:
+def test_a_key_without_a_last_use_in_aws_counts_as_never_used(aws: Aws, tmp_path: Path, answer: str) -> None:
     aws.has_key("ann", "AKIA1", used=answer)
     script = script_of(tmp_path, user("ann", **NEW_KEY))
     assert aws.run(script, "--apply", "--delete-never-used").changes == [deleted("ann", "AKIA1")]
@@ -314,10 +319,10 @@ def test_a_key_of_which_aws_knows_no_use_is_never_used(aws: Aws, tmp_path: Path,
 
 PASSWORD_STOPS = {
     "recreated user": (("get-user", "ann", f"2025-01-01T00:00:00Z\t{USED}"), "another user has this name now"),
-    "used since": (("get-user", "ann", f"{BORN}\t2026-10-30T00:00:00Z"), "used since the report"),
-    "never used": (("get-user", "ann", f"{BORN}\tNone"), "AWS shows no use"),
-    "one column": (("get-user", "ann", BORN), "an unreadable user"),
-    "three columns": (("get-user", "ann", f"{BORN}\t{USED}\tx"), "an unreadable time of last use"),
+    "used since": (("get-user", "ann", f"{USER_CREATED}\t2026-10-30T00:00:00Z"), "used since the report"),
+    "never used": (("get-user", "ann", f"{USER_CREATED}\tNone"), "AWS shows no use"),
+    "one column": (("get-user", "ann", USER_CREATED), "an unreadable user"),
+    "three columns": (("get-user", "ann", f"{USER_CREATED}\t{USED}\tx"), "an unreadable time of last use"),
     "empty": (("get-user", "ann", ""), "an unreadable user: ''"),
     "new password": (("get-login-profile", "ann", "2024-01-01T10:02:00Z"), "a new password after the report"),
     "no time": (("get-login-profile", "ann", "None"), "an unreadable login profile: 'None'"),
@@ -326,17 +331,17 @@ PASSWORD_STOPS = {
 
 @pytest.mark.parametrize(("answer", "why"), PASSWORD_STOPS.values(), ids=PASSWORD_STOPS)
 def test_a_password_is_left_alone_unless_all_is_as_reported(
-    aws: Aws, of_two: dict[str, Path], answer: tuple[str, str, str], why: str
+    aws: Aws, scripts_of_two_users: dict[str, Path], answer: tuple[str, str, str], why: str
 ) -> None:
     for name in ("ann", "bob"):
         aws.has_password(name, used=USED)
     aws.says(*answer)
-    ran = aws.run(of_two["passwords"], "--apply")
+    ran = aws.run(scripts_of_two_users["passwords"], "--apply")
     assert (ran.code, ran.changes) == (1, [removed("bob")])
     assert [why in stop for stop in ran.stops] == [True]
 
 
-def test_a_password_said_to_be_never_used_is_left_alone_if_it_was(aws: Aws, tmp_path: Path) -> None:
+def test_a_password_that_the_report_calls_never_used_is_left_alone_if_it_was_used(aws: Aws, tmp_path: Path) -> None:
     script = script_of(tmp_path, user("ann", **password(changed=OLD)))
     aws.has_password("ann")
     assert aws.run(script, "--apply").changes == [removed("ann")]
@@ -396,9 +401,11 @@ def test_options(aws: Aws, hostile: Path) -> None:
     ran = aws.run(hostile, "--help")
     assert (ran.code, ran.calls) == (0, [])
     assert ran.out.startswith("Usage: sh remediate.sh [--apply] [--delete-never-used]\n")
-    told = " ".join(ran.out.split())
-    assert "make inactive the keys that were used before and are unused now, and remove unused passwords" in told
-    assert "also delete the keys that were never used, including those that only fail no-initial-access-keys" in told
+    help_text = " ".join(ran.out.split())
+    assert "make inactive the keys that were used before and are unused now, and remove unused passwords" in help_text
+    assert (
+        "also delete the keys that were never used, including those that only fail no-initial-access-keys" in help_text
+    )
     for options in (["--aply"], ["--apply", "x"], [""]):
         ran = aws.run(hostile, *options)
         assert (ran.code, ran.calls) == (2, [])
@@ -415,12 +422,12 @@ def test_aws_does_not_read_the_script(aws: Aws, tmp_path: Path) -> None:
 
 
 def other_shells() -> list[list[str]]:
-    found = [["dash"], ["bash", "--posix"], ["busybox", "sh"], ["ksh"]]
-    return [shell for shell in found if shutil.which(shell[0])]
+    shells = [["dash"], ["bash", "--posix"], ["busybox", "sh"], ["ksh"]]
+    return [shell for shell in shells if shutil.which(shell[0])]
 
 
 @pytest.mark.parametrize("shell", other_shells(), ids=" ".join)
-def test_any_posix_shell_runs_it(aws: Aws, hostile: Path, shell: list[str]) -> None:
+def test_any_posix_shell_runs_the_script(aws: Aws, hostile: Path, shell: list[str]) -> None:
     aws.says("list-access-keys", "=1+1", "")
     ran = aws.run(hostile, "--apply", "--delete-never-used", command=shell)
     assert (ran.code, ran.err, len(ran.stops)) == (1, "", 1)
@@ -428,8 +435,8 @@ def test_any_posix_shell_runs_it(aws: Aws, hostile: Path, shell: list[str]) -> N
 
 
 def awks() -> list[list[str]]:
-    found = [["awk"], ["mawk"], ["gawk", "--posix"], ["busybox", "awk"], ["original-awk"]]
-    return [awk for awk in found if shutil.which(awk[0])]
+    commands = [["awk"], ["mawk"], ["gawk", "--posix"], ["busybox", "awk"], ["original-awk"]]
+    return [awk for awk in commands if shutil.which(awk[0])]
 
 
 @pytest.mark.parametrize("awk", awks(), ids=" ".join)
@@ -442,25 +449,27 @@ def test_instants_become_seconds_with_any_awk(hostile: Path, awk: list[str]) -> 
     program = "\n".join(
         [f'awk() {{ command {" ".join(awk)} "$@"; }}', function[0], 'for one; do epoch "$one" || echo none; done']
     )
-    given = [*(f"{instant:%Y-%m-%dT%H:%M:%SZ}" for instant in instants), *bad]
-    told = subprocess.run([SHELL, "-c", program, SHELL, *given], capture_output=True, text=True, check=True).stdout
-    assert told.split() == [*(f"{instant.timestamp():.0f}" for instant in instants), *(["none"] * len(bad))]
+    arguments = [*(f"{instant:%Y-%m-%dT%H:%M:%SZ}" for instant in instants), *bad]
+    output = subprocess.run(
+        [SHELL, "-c", program, SHELL, *arguments], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.split() == [*(f"{instant.timestamp():.0f}" for instant in instants), *(["none"] * len(bad))]
 
 
-def test_shellcheck_has_nothing_to_say(hostile: Path, tmp_path: Path) -> None:
+def test_shellcheck_has_no_complaint(hostile: Path, tmp_path: Path) -> None:
     checker = shutil.which("shellcheck")
     if checker is None:
         pytest.skip("needs shellcheck")
     empty = script_of(tmp_path / "in", root())
     assert items(empty) == []
     for script in (hostile, empty):
-        found = subprocess.run(
+        completed = subprocess.run(
             [checker, "--norc", "--shell=sh", "--enable=quote-safe-variables", str(script)],
             capture_output=True,
             text=True,
             check=False,
         )
-        assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+        assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")
 
 
 # --- what is acted on ------------------------------------------------------------------------------------------------
@@ -486,7 +495,7 @@ def test_each_line_is_the_report_s_own_evidence_with_the_reason_above_it(tmp_pat
 
 # arn:aws:iam::111122223333:user/ops/ann ({source}:3)
 # last used 2024-06-01, 882 days (unused-credentials)
-remove_password 111122223333 ann {BORN} {OLD} {USED}
+remove_password 111122223333 ann {USER_CREATED} {OLD} {USED}
 
 # arn:aws:iam::111122223333:user/ops/ann ({source}:3)
 # last used 2024-06-01, 882 days (unused-credentials)
@@ -501,7 +510,7 @@ delete_never_used 111122223333 ann access_key_2 {OLD}
 
 # arn:aws:iam::444455556666:user/bob ({source}:4)
 # never used; set 2024-01-01, 1034 days (unused-credentials)
-remove_password 444455556666 bob {BORN} {OLD} never
+remove_password 444455556666 bob {USER_CREATED} {OLD} never
 
 
 finish
@@ -509,9 +518,9 @@ finish
     )
 
 
-def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
+def test_credentials_that_may_be_in_use_are_left_to_people(tmp_path: Path) -> None:
     recent = "2026-10-30T12:00:00Z"
-    found = audited(
+    result = audited(
         tmp_path,
         root(**key(rotated=OLD)),
         user("rotation", **key(rotated=OLD, used=recent)),
@@ -520,22 +529,26 @@ def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
         user("certificate", cert_1_active="true", cert_1_last_rotated=OLD),
         user("inactive", **key(active="false", rotated=OLD)),
     )
-    assert items(written(found, tmp_path)[1]) == []
-    told = actions(found, tmp_path)
-    assert told["rotation", "access_key_1"] == "rotate"
-    assert told["console", "access_key_1"].startswith("by hand: Make the key inactive, or delete it. ")
-    assert told["old-password", "password"].startswith("by hand: Set an expiry in the account's password policy")
-    assert told["certificate", "cert_1"].startswith("by hand: Make the certificate inactive")
-    assert told["<root_account>", "user"].startswith("by hand: Sign in as root and ")
-    assert told["rotation", "user"].startswith("by hand: Register an MFA device")
-    assert ("inactive", "access_key_1") not in told
-    assert told["old-password", "user"].startswith("by hand: Move people to IAM Identity Center")
+    assert items(written_files(result, tmp_path)[1]) == []
+    action_of = actions(result, tmp_path)
+    assert action_of["rotation", "access_key_1"] == "rotate"
+    assert action_of["console", "access_key_1"].startswith("by hand: Make the key inactive, or delete it. ")
+    assert action_of["old-password", "password"].startswith("by hand: Set an expiry in the account's password policy")
+    assert action_of["certificate", "cert_1"].startswith("by hand: Make the certificate inactive")
+    assert action_of["<root_account>", "user"].startswith("by hand: Sign in as root and ")
+    assert action_of["rotation", "user"].startswith("by hand: Register an MFA device")
+    assert ("inactive", "access_key_1") not in action_of
+    assert action_of["old-password", "user"].startswith("by hand: Move people to IAM Identity Center")
 
 
 @pytest.mark.parametrize(
     ("controls", "cells", "line"),
     [
-        (["no-initial-access-keys"], password(changed=BORN, used=USED) | key(rotated=BORN), "delete_never_used"),
+        (
+            ["no-initial-access-keys"],
+            password(changed=USER_CREATED, used=USED) | key(rotated=USER_CREATED),
+            "delete_never_used",
+        ),
         (["unused-credentials-console"], key(rotated="2026-10-30T00:00:00Z"), None),
         (["unused-credentials-console"], PASSWORD, "remove_password"),
         (["unused-credentials-console"], USED_KEY, None),
@@ -544,11 +557,11 @@ def test_what_may_be_in_use_is_for_people(tmp_path: Path) -> None:
         (["unused-credentials"], USED_KEY, "make_inactive"),
     ],
 )
-def test_which_controls_say_that_nobody_uses_it(
+def test_which_controls_show_that_nobody_uses_a_credential(
     tmp_path: Path, controls: list[str], cells: dict[str, str], line: str | None
 ) -> None:
     script = script_of(tmp_path, user("ann", **cells), controls=controls)
-    assert [one.split()[0] for one in items(script)] == ([line] if line else [])
+    assert [item.split()[0] for item in items(script)] == ([line] if line else [])
 
 
 @pytest.mark.parametrize(
@@ -560,11 +573,11 @@ def test_which_controls_say_that_nobody_uses_it(
         ("2026-11-01T00:00:01Z", False),  # after the reference date
     ],
 )
-def test_a_password_that_was_just_changed_is_for_people(tmp_path: Path, changed: str, is_removed: bool) -> None:
+def test_a_password_that_was_just_changed_is_left_to_people(tmp_path: Path, changed: str, is_removed: bool) -> None:
     controls = ["unused-credentials", "unused-credentials-console"]
-    found = audited(tmp_path, user("ann", **password(changed=changed, used=USED)), controls=controls)
-    assert len(items(written(found, tmp_path)[1])) == is_removed
-    action = actions(found, tmp_path)["ann", "password"]
+    result = audited(tmp_path, user("ann", **password(changed=changed, used=USED)), controls=controls)
+    assert len(items(written_files(result, tmp_path)[1])) == is_removed
+    action = actions(result, tmp_path)["ann", "password"]
     if is_removed:
         assert action == "remove password (delete login profile)"
     else:
@@ -574,9 +587,9 @@ def test_a_password_that_was_just_changed_is_for_people(tmp_path: Path, changed:
         )
 
 
-def test_the_sample_has_such_a_password(tmp_path: Path) -> None:
-    found = audit(["sample_reports/2026-10-31"], Settings(as_of=AS_OF))
-    (row,) = (row for row in worksheet(found, tmp_path) if (row["user"], row["credential"]) == MANAGER)
+def test_the_sample_has_a_password_that_was_just_changed(tmp_path: Path) -> None:
+    result = audit(["sample_reports/2026-10-31"], Settings(as_of=AS_OF))
+    (row,) = (row for row in worksheet(result, tmp_path) if (row["user"], row["credential"]) == MANAGER)
     assert "last used 2026-01-21, 283 days; changed 2026-10-20" in row["why"]
     assert row["action"].startswith("by hand: the password was changed on 2026-10-20, after its last use: ask ")
     assert "key" not in row["action"]
@@ -590,23 +603,23 @@ def exempt(**matching: str) -> Waiver:
     return Waiver("sealed", 1, "in a safe", "security", date(2027, 1, 31), **matching)
 
 
-def test_what_is_excepted_is_not_to_be_done(tmp_path: Path) -> None:
+def test_a_waived_failure_gets_no_item(tmp_path: Path) -> None:
     rows = [user("ann", **NEW_KEY), user("bob", **NEW_KEY)]
-    found = audited(tmp_path, *rows, waivers=(exempt(user="ann"),))
-    assert [line.split()[2] for line in items(written(found, tmp_path)[1])] == ["bob"]
-    assert {name for name, _ in actions(found, tmp_path)} == {"bob"}
+    result = audited(tmp_path, *rows, waivers=(exempt(user="ann"),))
+    assert [line.split()[2] for line in items(written_files(result, tmp_path)[1])] == ["bob"]
+    assert {name for name, _ in actions(result, tmp_path)} == {"bob"}
 
 
-def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_path: Path) -> None:
+def test_a_waiver_for_one_of_two_similar_controls_keeps_the_script_away(tmp_path: Path) -> None:
     rows = [user("ann", **NEW_KEY), user("bob", **PASSWORD)]
-    found = audited(tmp_path, *rows, waivers=(exempt(control="unused-credentials"),))
-    assert items(written(found, tmp_path)[1]) == []
-    told = {row["credential"]: row for row in worksheet(found, tmp_path)}
-    assert told["access_key_1"]["controls"] == "unused-credentials-console; access-key-rotation"
-    assert told["access_key_1"]["action"] == "rotate"
-    assert told["password"]["action"].startswith("by hand, because waiver sealed covers it in part: ")
-    found = audited(tmp_path, user("ann", **NEW_KEY), waivers=(exempt(control="access-key-rotation"),))
-    assert len(items(written(found, tmp_path)[1])) == 1
+    result = audited(tmp_path, *rows, waivers=(exempt(control="unused-credentials"),))
+    assert items(written_files(result, tmp_path)[1]) == []
+    row_of = {row["credential"]: row for row in worksheet(result, tmp_path)}
+    assert row_of["access_key_1"]["controls"] == "unused-credentials-console; access-key-rotation"
+    assert row_of["access_key_1"]["action"] == "rotate"
+    assert row_of["password"]["action"].startswith("by hand, because waiver sealed covers it in part: ")
+    result = audited(tmp_path, user("ann", **NEW_KEY), waivers=(exempt(control="access-key-rotation"),))
+    assert len(items(written_files(result, tmp_path)[1])) == 1
 
 
 @pytest.mark.parametrize(
@@ -618,10 +631,10 @@ def test_an_exception_from_one_of_two_like_controls_keeps_the_script_away(tmp_pa
         (user("ann", **USED_KEY) | {"arn": f"arn:aws:iam::{ACCOUNT}:user/eve"}, "the ARN belongs to another user"),
     ],
 )
-def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, str], why: str) -> None:
-    found = audited(tmp_path, row, controls=["unused-credentials"])
-    assert items(written(found, tmp_path)[1]) == []
-    (action,) = actions(found, tmp_path).values()
+def test_a_credential_without_enough_evidence_is_done_by_hand(tmp_path: Path, row: dict[str, str], why: str) -> None:
+    result = audited(tmp_path, row, controls=["unused-credentials"])
+    assert items(written_files(result, tmp_path)[1]) == []
+    (action,) = actions(result, tmp_path).values()
     of_key = "If a key was used before and is unused now, make it inactive; if nothing breaks, delete it. Delete a key"
     of_password = "Remove a console password by deleting the login profile: AWS cannot disable a password."
     is_password = row["password_enabled"] == "true"
@@ -629,28 +642,28 @@ def test_without_the_evidence_it_is_done_by_hand(tmp_path: Path, row: dict[str, 
     assert ("key" in action) is not is_password
 
 
-def test_a_use_that_is_not_known_is_not_none(tmp_path: Path) -> None:
-    found = audited(tmp_path, user("ann", **NEW_KEY), controls=["unused-credentials"])
-    found = found.changed(credentials=found.credentials.assign(last_used_state="missing"))
-    assert items(written(found, tmp_path)[1]) == []
-    (action,) = actions(found, tmp_path).values()
+def test_an_unknown_use_does_not_count_as_no_use(tmp_path: Path) -> None:
+    result = audited(tmp_path, user("ann", **NEW_KEY), controls=["unused-credentials"])
+    result = result.changed(credentials=result.credentials.assign(last_used_state="missing"))
+    assert items(written_files(result, tmp_path)[1]) == []
+    (action,) = actions(result, tmp_path).values()
     assert action.startswith("by hand, because the report does not show whether it was ever used: ")
 
 
-def test_a_row_of_no_known_account_is_done_by_hand(tmp_path: Path) -> None:
+def test_a_row_of_an_unknown_account_is_done_by_hand(tmp_path: Path) -> None:
     no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
     report = write(tmp_path / "2026-10-31.csv", csv_of(user("ann", **USED_KEY), columns=no_arn))
-    found = audit([report], Settings(as_of=AS_OF))
-    assert items(written(found, tmp_path)[1]) == []
-    told = actions(found, tmp_path)["ann", "access_key_1"]
-    assert told.startswith("by hand, because the account is not known: ")
+    result = audit([report], Settings(as_of=AS_OF))
+    assert items(written_files(result, tmp_path)[1]) == []
+    action = actions(result, tmp_path)["ann", "access_key_1"]
+    assert action.startswith("by hand, because the account is not known: ")
 
 
 def test_a_user_found_twice_is_done_by_hand(tmp_path: Path) -> None:
-    found = audited(tmp_path, user("ann", **USED_KEY), user("Ann"), user("bob", **USED_KEY))
-    assert [line.split()[2] for line in items(written(found, tmp_path)[1])] == ["bob"]
-    told = actions(found, tmp_path)["ann", "access_key_1"]
-    assert told.startswith("by hand, because the user occurs more than once in the reports of the account: ")
+    result = audited(tmp_path, user("ann", **USED_KEY), user("Ann"), user("bob", **USED_KEY))
+    assert [line.split()[2] for line in items(written_files(result, tmp_path)[1])] == ["bob"]
+    action = actions(result, tmp_path)["ann", "access_key_1"]
+    assert action.startswith("by hand, because the user occurs more than once in the reports of the account: ")
 
 
 @pytest.mark.parametrize("every", [False, True])
@@ -659,25 +672,29 @@ def test_only_the_newest_report_of_an_account_is_acted_on(tmp_path: Path, every:
     write(tmp_path / "in" / "2026-10-31.csv", csv_of(user("ann", **USED_KEY)))
     as_of = None if every else datetime(2026, 10, 30, 23, 59, 59, tzinfo=UTC)
     checklist = make_checklist(controls=["unused-credentials"])
-    found = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of, every_snapshot=every))
-    lines = items(written(found, tmp_path)[1])
+    result = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of, every_snapshot=every))
+    lines = items(written_files(result, tmp_path)[1])
     assert [line.split()[2] for line in lines] == (["ann"] if every else [])
-    told = [row["action"] for row in worksheet(found, tmp_path) if row["captured_at"].startswith("2026-10-30")]
-    assert len(told) == 2
-    assert all(action.startswith("by hand, because a newer report of the account may exist: ") for action in told)
+    older_actions = [
+        row["action"] for row in worksheet(result, tmp_path) if row["captured_at"].startswith("2026-10-30")
+    ]
+    assert len(older_actions) == 2
+    assert all(
+        action.startswith("by hand, because a newer report of the account may exist: ") for action in older_actions
+    )
 
 
 @pytest.mark.parametrize("as_of", [None, AS_OF])
-def test_what_an_old_report_shows_is_left_to_people(tmp_path: Path, as_of: datetime | None) -> None:
-    other, made = "444455556666", "2013-01-01T00:00:00Z"
-    old_key = key(rotated=made, used="2014-06-01T12:34:00Z")
-    rows = [user("ann", account=other, user_creation_time=made, **old_key)]
+def test_failures_of_an_old_report_are_left_to_people(tmp_path: Path, as_of: datetime | None) -> None:
+    other_account, created = "444455556666", "2013-01-01T00:00:00Z"
+    old_key = key(rotated=created, used="2014-06-01T12:34:00Z")
+    rows = [user("ann", account=other_account, user_creation_time=created, **old_key)]
     write(tmp_path / "in" / "2015-03-01.csv", csv_of(*rows))
     write(tmp_path / "in" / "2026-10-31.csv", csv_of(user("bob", **USED_KEY)))
     checklist = make_checklist(controls=["unused-credentials", "access-key-rotation"])
-    found = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of))
-    assert [line.split()[2] for line in items(written(found, tmp_path)[1])] == ["bob"]
-    action = actions(found, tmp_path)["ann", "access_key_1"]
+    result = audit([str(tmp_path / "in")], Settings(checklist, as_of=as_of))
+    assert [line.split()[2] for line in items(written_files(result, tmp_path)[1])] == ["bob"]
+    action = actions(result, tmp_path)["ann", "access_key_1"]
     assert action.startswith("by hand, because the report is old (report of 2015-03-01): If a key was used before")
 
 
@@ -688,14 +705,14 @@ def test_a_key_to_rotate_in_an_old_report_says_so(tmp_path: Path) -> None:
         csv_of(user("ann", account="444455556666", user_creation_time=old_key["access_key_1_last_rotated"], **old_key)),
     )
     write(tmp_path / "in" / "2026-10-31.csv", csv_of(user("bob")))
-    found = audit([str(tmp_path / "in")], Settings())
-    assert actions(found, tmp_path)["ann", "access_key_1"] == "rotate (report of 2015-03-01)"
+    result = audit([str(tmp_path / "in")], Settings())
+    assert actions(result, tmp_path)["ann", "access_key_1"] == "rotate (report of 2015-03-01)"
 
 
 # --- the worksheet ---------------------------------------------------------------------------------------------------
 
 
-def test_a_row_gathers_what_fails_of_one_credential(tmp_path: Path) -> None:
+def test_a_row_gathers_all_failures_of_one_credential(tmp_path: Path) -> None:
     rows = worksheet(audited(tmp_path, user("bob", mfa_active="true", **USED_KEY), root("099999999999")), tmp_path)
     source = str(tmp_path / "in" / "2026-10-31.csv")
     assert rows[-1] == {
@@ -724,18 +741,20 @@ def test_a_row_gathers_what_fails_of_one_credential(tmp_path: Path) -> None:
 
 
 def test_the_gravest_severity_counts(tmp_path: Path) -> None:
-    found = audited(tmp_path, user("ann", mfa_active="true", **key(rotated=BORN), **password(changed=BORN)))
-    row = worksheet(found, tmp_path)[2]
+    result = audited(
+        tmp_path, user("ann", mfa_active="true", **key(rotated=USER_CREATED), **password(changed=USER_CREATED))
+    )
+    row = worksheet(result, tmp_path)[2]
     assert "no-initial-access-keys" in row["controls"]
-    assert set(found.findings.loc[found.findings["credential"] == "access_key_1", "severity"]) == {"low", "medium"}
+    assert set(result.findings.loc[result.findings["credential"] == "access_key_1", "severity"]) == {"low", "medium"}
     assert row["severity"] == "medium"
 
 
 def test_rows_go_by_account_user_and_credential(tmp_path: Path) -> None:
     rows = [user("Zoe", **NEW_KEY), user("bob", account="444455556666", **NEW_KEY), user("ann", **PASSWORD, **NEW_KEY)]
-    found = audited(tmp_path, *rows)
-    told = [(row["account_id"], row["user"], row["credential"]) for row in worksheet(found, tmp_path)]
-    assert told == [
+    result = audited(tmp_path, *rows)
+    order = [(row["account_id"], row["user"], row["credential"]) for row in worksheet(result, tmp_path)]
+    assert order == [
         (ACCOUNT, "", "user"),  # the account as a whole
         (ACCOUNT, "ann", "password"),
         (ACCOUNT, "ann", "access_key_1"),
@@ -749,21 +768,21 @@ def test_rows_go_by_account_user_and_credential(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-rf", "@x", "\tx", "\rx"])
 def test_a_spreadsheet_finds_no_formula(tmp_path: Path, name: str) -> None:
-    found = audited(tmp_path, user("ann", **NEW_KEY))
-    findings = found.findings.assign(user=found.findings["user"].str.replace("ann", name))
-    rows = worksheet(found.changed(findings=findings), tmp_path)
+    result = audited(tmp_path, user("ann", **NEW_KEY))
+    findings = result.findings.assign(user=result.findings["user"].str.replace("ann", name))
+    rows = worksheet(result.changed(findings=findings), tmp_path)
     assert {row["user"] for row in rows} == {f"'{name}"}
     assert {row["arn"] for row in rows} == {f"arn:aws:iam::{ACCOUNT}:user/ann"}
 
 
 def test_lines_end_in_lf_and_commas_are_quoted(tmp_path: Path) -> None:
-    data = written(audited(tmp_path, user("a,b", **NEW_KEY)), tmp_path)[0].read_bytes()
+    data = written_files(audited(tmp_path, user("a,b", **NEW_KEY)), tmp_path)[0].read_bytes()
     assert b"\r" not in data
     assert data.endswith(b"\n")
     assert b'"a,b"' in data
 
 
-def test_every_failure_stands_in_the_worksheet(any_audit: Audit, tmp_path: Path) -> None:
+def test_every_failure_is_in_the_worksheet(any_audit: Audit, tmp_path: Path) -> None:
     failing = any_audit.findings[any_audit.findings["status"] == "fail"]
     rows = worksheet(any_audit, tmp_path)
     assert sum(len(row["controls"].split("; ")) for row in rows) == len(failing)
@@ -775,7 +794,7 @@ def test_every_failure_stands_in_the_worksheet(any_audit: Audit, tmp_path: Path)
 
 def test_equal_inputs_give_equal_bytes(any_audit: Audit, tmp_path: Path) -> None:
     first, second = (
-        [path.read_bytes() for path in written(any_audit, folder)] for folder in (tmp_path, tmp_path / "in")
+        [path.read_bytes() for path in written_files(any_audit, folder)] for folder in (tmp_path, tmp_path / "in")
     )
     assert first == second
 
@@ -820,7 +839,7 @@ def test_pieces_of_the_tables_give_the_same_bytes(any_audit: Audit, tmp_path: Pa
     if len(any_audit.findings) > 1000:
         rows = max(rows, 100)
     (tmp_path / "pieces").mkdir()
-    whole = [path.read_bytes() for path in written(any_audit, tmp_path)]
+    whole = [path.read_bytes() for path in written_files(any_audit, tmp_path)]
     pieces = remediation.write(any_audit, Pieces(any_audit, rows, plain), tmp_path / "pieces")
     assert [path.relative_to(tmp_path / "pieces") for path in pieces] == [
         Path("remediation/worksheet.csv"),
@@ -831,20 +850,20 @@ def test_pieces_of_the_tables_give_the_same_bytes(any_audit: Audit, tmp_path: Pa
 
 @pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("as_of", [AS_OF, datetime(2026, 8, 1, tzinfo=UTC)])
-def test_pieces_say_which_report_is_the_newest_and_who_stands_twice(
+def test_pieces_show_which_report_is_newest_and_which_user_occurs_twice(
     tmp_path: Path, every: bool, as_of: datetime
 ) -> None:
     rows = [user("ann", **USED_KEY, **PASSWORD), user("bob", **NEW_KEY), user("eve", **NEW_KEY), user("Eve")]
     for day in ("2026-07-31", "2026-10-31"):
         write(tmp_path / "in" / f"{day}.csv", csv_of(root(), *rows))
     write(tmp_path / "in" / "2026-07-31-b.csv", csv_of(user("ann", account="444455556666", **USED_KEY)))
-    found = audit([str(tmp_path / "in")], Settings(as_of=as_of, every_snapshot=every))
+    result = audit([str(tmp_path / "in")], Settings(as_of=as_of, every_snapshot=every))
     (tmp_path / "pieces").mkdir()
-    whole = [path.read_bytes() for path in written(found, tmp_path)]
-    pieces = [path.read_bytes() for path in remediation.write(found, Pieces(found, 2), tmp_path / "pieces")]
+    whole = [path.read_bytes() for path in written_files(result, tmp_path)]
+    pieces = [path.read_bytes() for path in remediation.write(result, Pieces(result, 2), tmp_path / "pieces")]
     assert pieces == whole
-    # The last row of hers: with every snapshot, that of the newest one.
-    action = actions(found, tmp_path)["eve", "access_key_1"]
+    # Her last row; with every snapshot, it is the row of the newest one.
+    action = actions(result, tmp_path)["eve", "access_key_1"]
     why = "the user occurs more than once" if every or as_of == AS_OF else "a newer report of the account may exist"
     assert action.startswith(f"by hand, because {why}")
 
@@ -854,15 +873,15 @@ def test_the_newest_report_counts_whether_it_was_judged_or_not(tmp_path: Path) -
     for day in days:
         write(tmp_path / f"{day:%Y-%m-%dT%H:%M:%SZ}.csv", csv_of(user("ann")))
     write(tmp_path / "undated.csv", csv_of(user("bob", account="444455556666")))
-    found = audit([str(tmp_path)], Settings(as_of=datetime(2026, 4, 1, tzinfo=UTC)))
-    assert newest_capture(found) == {ACCOUNT: days[1], "444455556666": None}
+    result = audit([str(tmp_path)], Settings(as_of=datetime(2026, 4, 1, tzinfo=UTC)))
+    assert newest_capture(result) == {ACCOUNT: days[1], "444455556666": None}
 
 
 def test_an_account_whose_newest_report_is_not_known_is_left_to_people(tmp_path: Path) -> None:
-    found = audited(tmp_path, user("ann", **USED_KEY))
-    assert len(items(written(found, tmp_path)[1])) == 1
-    unknown = found.inputs["accounts"].map(lambda parts: [{**part, "account_id": None} for part in parts])
-    script = written(replace(found, inputs=found.inputs.assign(accounts=unknown)), tmp_path)[1]
+    result = audited(tmp_path, user("ann", **USED_KEY))
+    assert len(items(written_files(result, tmp_path)[1])) == 1
+    unknown = result.inputs["accounts"].map(lambda parts: [{**part, "account_id": None} for part in parts])
+    script = written_files(replace(result, inputs=result.inputs.assign(accounts=unknown)), tmp_path)[1]
     assert items(script) == []
 
 
@@ -871,17 +890,17 @@ def test_the_head_of_the_script_is_a_shell_script_of_its_own() -> None:
     checker = shutil.which("shellcheck")
     if checker is None:
         pytest.skip("needs shellcheck")
-    found = subprocess.run(
+    completed = subprocess.run(
         [checker, "--norc", "--shell=sh", "--enable=quote-safe-variables", "-"],
         input=head.read_text(encoding="utf-8"),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")
 
 
-def test_a_failure_of_the_account_stands_beside_one_of_a_row_without_a_name(tmp_path: Path) -> None:
+def test_failures_of_the_account_and_of_a_row_without_a_name_are_listed_apart(tmp_path: Path) -> None:
     never = password(changed="2020-01-01T00:00:00Z") | {"password_next_rotation": "N/A"}
     nameless = user("", **never) | {"arn": f"arn:aws:iam::{ACCOUNT}:user/"}
     path = write(tmp_path / f"{ACCOUNT}.csv", csv_of(root(), user("auditor", **never), nameless))

@@ -1,4 +1,4 @@
-"""What page, PDF and workbook say for those who act: waivers, accounts, unused credentials, inputs."""
+"""What page, PDF and workbook show people who act on them: waivers, accounts, unused credentials, inputs."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ COVERS = "account 111122223333, user old, control unused-credentials"
 
 
 @dataclass(frozen=True)
-class Made:
+class Outputs:
     folder: Path
     page: Page
     pdf: str
     book: list[tuple[Any, ...]]
 
 
-def made(folder: Path, *options: str) -> Made:
+def outputs_of(folder: Path, *options: str) -> Outputs:
     """Audit the reports in `folder`/in."""
     formats = ("--format", "parquet,html,pdf,excel")
     done = run("audit", "in", "-o", "out", "--as-of", "2026-10-31", *formats, *options, cwd=folder)
     assert done.returncode in {0, 1}, done.stderr
     book = summary_of(folder / "out/workbook.xlsx")
-    return Made(folder, Page(folder / "out/report.html"), text_of(folder / "out/summary.pdf"), book)
+    return Outputs(folder, Page(folder / "out/report.html"), text_of(folder / "out/summary.pdf"), book)
 
 
 def account(number: int, users: Sequence[str]) -> str:
@@ -60,24 +60,24 @@ def account(number: int, users: Sequence[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("few")
+def five_accounts(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    folder = tmp_path_factory.mktemp("five")
     write(folder / "policy.toml", POLICY)
     for at in range(5):
         number = 111122223333 + at
         names = [f"user-{n}" for n in range(at + 1)] + ["old"]
         write(folder / f"in/2026-10-31/{number}.csv", account(number, names))
-    return made(folder, "--policy", "policy.toml")
+    return outputs_of(folder, "--policy", "policy.toml")
 
 
-def test_waivers_are_in_the_page_and_in_the_pdf(few: Made) -> None:
-    rows = few.page.rows["waivers"]
+def test_waivers_are_in_the_page_and_in_the_pdf(five_accounts: Outputs) -> None:
+    rows = five_accounts.page.rows["waivers"]
     assert rows["id"] == ["break-glass", "gone"]
     assert rows["scope"] == [COVERS, "user nobody"]
     assert rows["checks"] == [1, 0]
     assert rows["expires"] == ["2026-12-31"] * 2
-    assert "Accepted until a date (waivers)" in few.page.text
-    part = few.pdf.partition("Accepted until a date (waivers)")[2].partition("Completeness")[0]
+    assert "Accepted until a date (waivers)" in five_accounts.page.text
+    part = five_accounts.pdf.partition("Accepted until a date (waivers)")[2].partition("Completeness")[0]
     for text in (
         "break-glass",
         COVERS.removesuffix("credentials"),
@@ -88,18 +88,18 @@ def test_waivers_are_in_the_page_and_in_the_pdf(few: Made) -> None:
         assert text in part
 
 
-def test_without_waivers_nothing_is_said_of_them(tmp_path: Path) -> None:
+def test_outputs_without_waivers_do_not_mention_them(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31/111122223333.csv", account(111122223333, ["a"]))
-    plain = made(tmp_path)
-    assert "waivers" not in plain.page.rows
-    assert "Accepted until" not in plain.page.text + plain.pdf
+    outputs = outputs_of(tmp_path)
+    assert "waivers" not in outputs.page.rows
+    assert "Accepted until" not in outputs.page.text + outputs.pdf
 
 
-def test_what_comes_first_names_the_accounts_with_the_most_failures(few: Made) -> None:
+def test_what_comes_first_names_the_accounts_with_the_most_failures(five_accounts: Outputs) -> None:
     accounts = "111122223337, 111122223336, 111122223335 and 2 more"
-    assert f"unused-credentials (medium): 19 failures in {accounts}. " in few.page.text
-    assert f"medium unused-credentials 19 {accounts} " in few.pdf
-    row = below(few.book, "What to do first")["unused-credentials"]
+    assert f"unused-credentials (medium): 19 failures in {accounts}. " in five_accounts.page.text
+    assert f"medium unused-credentials 19 {accounts} " in five_accounts.pdf
+    row = below(five_accounts.book, "What to do first")["unused-credentials"]
     assert row[:3] == ("medium", 19, accounts)
 
 
@@ -107,7 +107,7 @@ def test_what_comes_first_counts_the_controls_that_it_leaves_out(tmp_path: Path)
     bad = {"mfa_active": "false", "access_key_1_active": "true", "password_last_used": "2026-10-30T00:00:00Z"}
     rows = [root(**bad), user("a", **key(rotated="2020-01-01T00:00:00Z"), **password(changed="2020-01-01T00:00:00Z"))]
     write(tmp_path / "in/2026-10-31/111122223333.csv", csv_of(*rows))
-    outputs = made(tmp_path)
+    outputs = outputs_of(tmp_path)
     shown = list(below(outputs.book, "What to do first"))[1:]
     (words,) = re.findall(r"and (\d+) more controls that fail", outputs.page.text)
     assert "unused-credentials (medium): 2 failures in 111122223333. " in outputs.page.text
@@ -115,28 +115,28 @@ def test_what_comes_first_counts_the_controls_that_it_leaves_out(tmp_path: Path)
     assert f"and {words} more controls that fail" in shown
 
 
-def test_the_pdf_lists_each_unused_credential_and_each_input(few: Made) -> None:
-    part = few.pdf.partition("Unused credentials account user")[2].partition("Controls: number")[0]
+def test_the_pdf_lists_each_unused_credential_and_each_input(five_accounts: Outputs) -> None:
+    part = five_accounts.pdf.partition("Unused credentials account user")[2].partition("Controls: number")[0]
     # One of them is waived.
     assert part.count("access_key_1") == 20
     assert part.count("waived: ") == 1
     assert "further failures" not in part
     assert "111122223334 user-0 access_key_1 never used" in part
-    for path in (few.folder / "in/2026-10-31").iterdir():
-        assert f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" in few.pdf
+    for path in (five_accounts.folder / "in/2026-10-31").iterdir():
+        assert f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" in five_accounts.pdf
 
 
-def test_the_pdf_says_where_the_rest_is(tmp_path: Path) -> None:
+def test_the_pdf_says_where_to_find_what_it_leaves_out(tmp_path: Path) -> None:
     for at in range(41):
         number = 111122223333 + at
         write(tmp_path / f"in/2026-10-31/{number}.csv", account(number, ["a"]))
-    many = made(tmp_path)
-    assert "36 further failures of unused-credentials are in findings.parquet and the workbook." in many.pdf
-    assert "41 inputs were read, too many for this list. manifest.json has the SHA-256 of each input" in many.pdf
+    outputs = outputs_of(tmp_path)
+    assert "36 further failures of unused-credentials are in findings.parquet and the workbook." in outputs.pdf
+    assert "41 inputs were read, too many for this list. manifest.json has the SHA-256 of each input" in outputs.pdf
 
 
-def test_heads_of_summary_that_are_longer_than_their_columns_are_wrapped(few: Made) -> None:
-    sheet = openpyxl.load_workbook(few.folder / "out/workbook.xlsx")["Summary"]
+def test_headings_of_summary_that_are_longer_than_their_columns_are_wrapped(five_accounts: Outputs) -> None:
+    sheet = openpyxl.load_workbook(five_accounts.folder / "out/workbook.xlsx")["Summary"]
     cells = [cell for row in sheet.iter_rows() for cell in row if cell.value == "rows the formulas cannot recalculate"]
     assert cells
     for cell in cells:

@@ -59,35 +59,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not probe or probe.returncode:
         reason = "this machine does not allow network namespaces"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    made = tmp_path_factory.mktemp("air")
-    monthly(made)
-    run("audit", "2026-12-28", "-o", "set", "--format", "parquet,html", cwd=made)
-    run("ingest", "2026-12-28", "--store", "store", cwd=made)
-    (made / "hook").mkdir()
-    (made / "hook/sitecustomize.py").write_text(HOOK)
-    return made
+    working_folder = tmp_path_factory.mktemp("air")
+    monthly(working_folder)
+    run("audit", "2026-12-28", "-o", "set", "--format", "parquet,html", cwd=working_folder)
+    run("ingest", "2026-12-28", "--store", "store", cwd=working_folder)
+    (working_folder / "hook").mkdir()
+    (working_folder / "hook/sitecustomize.py").write_text(HOOK)
+    return working_folder
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_needs_a_network_or_opens_a_socket(folder: Path, name: str) -> None:
     home = folder / "home" / name
     home.mkdir(parents=True)
-    seen = folder / f"{name}.sockets"
+    socket_log = folder / f"{name}.sockets"
     # An empty home as well: nothing may be fetched on first use either.
-    environment = {**os.environ, "HOME": str(home), "MPLCONFIGDIR": str(home), "SOCKETS": str(seen)}
+    environment = {**os.environ, "HOME": str(home), "MPLCONFIGDIR": str(home), "SOCKETS": str(socket_log)}
     environment["PYTHONPATH"] = f"{folder / 'hook'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     command = ["unshare", "-rn", sys.executable, "-m", "analyzer", *COMMANDS[name]]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
     assert done.returncode in (0, 1), done.stderr
     assert done.stderr == ""
-    assert not seen.exists(), seen.read_text()
+    assert not socket_log.exists(), socket_log.read_text()
     assert len((folder / f"{name}.sockets.hooked").read_text().split()) >= 1
 
 
 def test_every_command_is_tried() -> None:
     from analyzer.cli.main import app  # noqa: PLC0415
 
-    names = {one.name for one in app.registered_commands}
+    names = {command.name for command in app.registered_commands}
     assert names == {words[0] for words in COMMANDS.values()}
 
 

@@ -1,4 +1,4 @@
-"""The page on security names tests that there are."""
+"""The page on security names tests that exist."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def test_each_promise_names_tests_that_exist() -> None:
     assert len(rows) >= 15
     for row in rows:
         (command,) = re.findall(r"`((?:pytest|python) [^`]+)`", row)
-        for place in re.findall(r"tests/\S+", command):
-            assert (ROOT / place).exists(), place
+        for test_path in re.findall(r"tests/\S+", command):
+            assert (ROOT / test_path).exists(), test_path
         for module in re.findall(r"-m (tests\S+)", command):
             assert (ROOT / module.replace(".", "/") / "__main__.py").exists(), module
         for word in re.findall(r"-k (\w+)", command):

@@ -1,4 +1,4 @@
-"""What is written is for whoever ran the program, and for nobody else."""
+"""Only the user who ran the program can read and write its outputs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_folders_have_mode_0700_and_files_0600(tmp_path: Path, name: str) -> Non
     finally:
         os.umask(before)
     assert done.returncode in (0, 1, 3), done.stderr
-    made = tmp_path / ("set" if name == "render into" else "new")
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [made, *made.rglob("*")]}
+    output = tmp_path / ("set" if name == "render into" else "new")
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [output, *output.rglob("*")]}
     assert len(modes) > 1
     assert not {path: oct(mode) for path, mode in modes.items() if mode != (0o700 if path.is_dir() else 0o600)}

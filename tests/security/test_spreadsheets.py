@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.running import run
 from tests.rendering.page.browsing import Browser
-from tests.rendering.workbook.recalculating import NEEDED
+from tests.rendering.workbook.recalculating import NEEDS_LIBREOFFICE
 from tests.security.odd import FORMULAS, write_odd
 
 if TYPE_CHECKING:
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BEGINNINGS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""How a cell begins that a spreadsheet takes for a formula, or that hides one (OWASP, "CSV Injection")."""
+"""The first characters of cells that a spreadsheet takes for a formula, or that hide one (OWASP, "CSV Injection")."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("spreadsheets")
-    write_odd(made)
+    working_folder = tmp_path_factory.mktemp("spreadsheets")
+    write_odd(working_folder)
     lists = ["--accounts", "accounts.csv", "--leavers", "leavers.csv", "--by", "owner"]
-    done = run("audit", "r", *lists, "--format", "parquet,html,excel,remediation", "-o", "out", cwd=made)
+    done = run("audit", "r", *lists, "--format", "parquet,html,excel,remediation", "-o", "out", cwd=working_folder)
     assert done.returncode in (1, 3), done.stderr
-    assert run("sample", "out", "-o", "sample", "--size", "5", cwd=made).returncode == 0
-    assert run("history", "r", "-o", "history", cwd=made).returncode in (1, 3)
-    assert run("compare", "r/2026-09-30", "r/2026-10-31", "-o", "compare", cwd=made).returncode in (1, 3)
-    return made
+    assert run("sample", "out", "-o", "sample", "--size", "5", cwd=working_folder).returncode == 0
+    assert run("history", "r", "-o", "history", cwd=working_folder).returncode in (1, 3)
+    assert run("compare", "r/2026-09-30", "r/2026-10-31", "-o", "compare", cwd=working_folder).returncode in (1, 3)
+    return working_folder
 
 
 def test_no_cell_of_a_csv_begins_as_formulas_do(folder: Path) -> None:
@@ -44,7 +44,7 @@ def test_no_cell_of_a_csv_begins_as_formulas_do(folder: Path) -> None:
         with path.open(encoding="utf-8-sig", newline="") as file:
             cells |= {cell for row in csv.reader(file) for cell in row}
     assert not [cell for cell in cells if cell.startswith(BEGINNINGS)]
-    assert {f"'{text}" for text in FORMULAS} <= cells, "and they are there, marked as texts"
+    assert {f"'{text}" for text in FORMULAS} <= cells, "the names are in it, marked as texts"
 
 
 def formulas_of(book: Path) -> Iterator[str]:
@@ -76,15 +76,15 @@ def opened_by_libreoffice(books: list[Path], folder: Path) -> list[Path]:
     return [folder / "out" / copy.name for copy in copies]
 
 
-@NEEDED
+@NEEDS_LIBREOFFICE
 def test_workbooks_hold_no_formula_made_of_a_name_also_when_libreoffice_has_opened_them(
     folder: Path, tmp_path: Path
 ) -> None:
     books = sorted(folder.rglob("*.xlsx"))
     assert len(books) >= 5
     for book, opened in zip(books, opened_by_libreoffice(books, tmp_path), strict=True):
-        for one in (book, opened):
-            for formula in formulas_of(one):
+        for workbook in (book, opened):
+            for formula in formulas_of(workbook):
                 assert not any(text.lstrip("=+-@") in formula for text in FORMULAS if len(text) > 4), formula
                 assert formula not in FORMULAS
         own = sum(1 for _ in formulas_of(book))
@@ -96,11 +96,11 @@ def test_workbooks_hold_no_formula_made_of_a_name_also_when_libreoffice_has_open
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
         pytest.skip("needs Chromium and its driver")
-    with Browser.started(tmp_path_factory.mktemp("browser")) as found:
-        yield found
+    with Browser.started(tmp_path_factory.mktemp("browser")) as started:
+        yield started
 
 
-COPIED: Final = """
+COPY_SCRIPT: Final = """
     const range = document.createRange();
     range.selectNodeContents(document.querySelector(arguments[0]));
     getSelection().removeAllRanges();
@@ -114,9 +114,9 @@ COPIED: Final = """
 
 
 @pytest.mark.parametrize(("page", "table"), [("out", "users"), ("out", "accounts"), ("compare", "events")])
-def test_what_is_copied_from_a_page_holds_no_formula(folder: Path, browser: Browser, page: str, table: str) -> None:
+def test_text_copied_from_a_page_holds_no_formula(folder: Path, browser: Browser, page: str, table: str) -> None:
     browser.open(folder / page / "report.html")
-    copied: dict[str, Any] = browser.run(COPIED, f"#{table} tbody")
+    copied: dict[str, Any] = browser.run(COPY_SCRIPT, f"#{table} tbody")
     assert copied["kept"], "the page fills the clipboard itself"
     assert copied["html"] == "", "which a spreadsheet would take in place of the text"
     cells = [cell for line in copied["text"].split("\n") for cell in line.split("\t")]
@@ -126,4 +126,4 @@ def test_what_is_copied_from_a_page_holds_no_formula(folder: Path, browser: Brow
 
 def test_a_plain_text_is_copied_as_it_is(folder: Path, browser: Browser) -> None:
     browser.open(folder / "out/report.html")
-    assert not browser.run(COPIED, ".answer")["kept"]
+    assert not browser.run(COPY_SCRIPT, ".answer")["kept"]

@@ -35,17 +35,17 @@ COMMANDS: Final = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("terminal")
-    write_odd(made)
+    working_folder = tmp_path_factory.mktemp("terminal")
+    write_odd(working_folder)
     for command in (COMMANDS[0], ["ingest", "r", "--store", "store"]):
-        assert run(*command, cwd=made).returncode in (0, 1, 3)
-    return made
+        assert run(*command, cwd=working_folder).returncode in (0, 1, 3)
+    return working_folder
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: ascii(" ".join(command[:3])))
 def test_escapes_and_bidirectional_controls_are_shown_not_obeyed(folder: Path, command: list[str]) -> None:
     done = run(*command, cwd=folder)
-    for said in (done.stdout, done.stderr):
-        assert CONTROLS.isdisjoint(said), sorted(map(ascii, CONTROLS.intersection(said)))
+    for stream_text in (done.stdout, done.stderr):
+        assert CONTROLS.isdisjoint(stream_text), sorted(map(ascii, CONTROLS.intersection(stream_text)))
     if command[0] == "show" and len(command) == 2:
         assert "evil" in done.stdout

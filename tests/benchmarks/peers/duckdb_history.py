@@ -32,12 +32,12 @@ _SLOTS = (
 
 def _credentials(credential: str, kind: str, active: str, changed: str, used: str) -> str:
     is_key = kind == "access_key"
-    there = f"{active} OR {changed} IS NOT NULL" + (f" OR {used} IS NOT NULL" if is_key else "")
+    exists = f"{active} OR {changed} IS NOT NULL" + (f" OR {used} IS NOT NULL" if is_key else "")
     return f"""
         SELECT account_id, "user", lower("user") AS name, user_creation_time AS born, captured_at,
             '{credential}' AS credential, '{kind}' AS kind, {changed if is_key else "NULL::TIMESTAMPTZ"} AS made,
             {active} AS active, {changed} AS changed, {used} AS used
-        FROM snapshots WHERE NOT is_root AND ({there})"""
+        FROM snapshots WHERE NOT is_root AND ({exists})"""
 
 
 def query(store: Path) -> str:

@@ -67,11 +67,11 @@ def slots(rows: pl.LazyFrame, among: Sequence[Slot]) -> pl.LazyFrame:
 def _in_slot(rows: pl.LazyFrame, slot: Slot) -> pl.LazyFrame:
     active, changed = pl.col(slot.active) == "true", pl.col(slot.last_changed)
     used = pl.col(slot.last_used) if slot.last_used else pl.lit("")
-    there = active | ~changed.is_in(SENTINELS)
+    exists = active | ~changed.is_in(SENTINELS)
     if slot.kind is Kind.ACCESS_KEY:
-        there |= ~used.is_in(SENTINELS)
+        exists |= ~used.is_in(SENTINELS)
     never = used.is_in(NEVER)
-    return rows.filter(there).select(
+    return rows.filter(exists).select(
         *("user", "arn", "captured_at", "source", "line"),
         _few(slot.name).alias("credential"),
         _few(slot.kind.value).alias("kind"),

@@ -26,6 +26,6 @@ def by_credreport(findings: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    to = Path(sys.argv[3])
-    to.mkdir(parents=True, exist_ok=True)
-    {"credreport": by_credreport, "pandas": by_pandas}[sys.argv[1]](Path(sys.argv[2]), to)
+    folder = Path(sys.argv[3])
+    folder.mkdir(parents=True, exist_ok=True)
+    {"credreport": by_credreport, "pandas": by_pandas}[sys.argv[1]](Path(sys.argv[2]), folder)

@@ -18,7 +18,7 @@ _PATIENCE = 10
 
 @dataclass
 class Browser:
-    """A browser: what it opened, and what it said about that."""
+    """A browser: what it opened, and the messages of its console."""
 
     driver: Chrome
 
@@ -45,14 +45,14 @@ class Browser:
             driver.quit()
 
     def open(self, path: Path) -> None:
-        """Open a page; what was said about others is forgotten."""
+        """Open a page; the messages about earlier pages are dropped."""
         self.driver.get("about:blank")
         self.messages()
         self._log("performance")
         self.driver.get(path.as_uri())
 
     def messages(self) -> list[str]:
-        """Return what the console has said since it was last asked."""
+        """Return the messages of the console since the last call."""
         return [str(entry["message"]) for entry in self._log("browser")]
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class Browser:
         self.run("document.querySelector(arguments[0]).click()", selector)
 
     def rows(self, table: str) -> list[list[str]]:
-        """Return the texts of a table's rows, those of the evidence left out."""
+        """Return the texts of a table's rows, without the rows that show evidence."""
         script = (
             "return [...document.querySelectorAll(`#${arguments[0]} tbody tr:not(.detail)`)]"
             ".map((row) => [...row.children].map((cell) => cell.textContent))"
@@ -99,7 +99,7 @@ class Browser:
         return names
 
     def requests(self) -> list[str]:
-        """Return the addresses that were asked for since the page was opened."""
+        """Return the addresses that were requested since the page was opened."""
         import json  # noqa: PLC0415
 
         entries = [json.loads(entry["message"])["message"] for entry in self._log("performance")]

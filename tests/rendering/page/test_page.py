@@ -23,7 +23,7 @@ def page(browser: Browser, audited: Path) -> Browser:
     return browser
 
 
-def test_nothing_is_loaded_and_the_console_has_nothing_to_say(page: Browser, audited: Path) -> None:
+def test_nothing_is_loaded_and_the_console_is_empty(page: Browser, audited: Path) -> None:
     page.click("#findings tbody .fold button")
     assert page.messages() == []
     assert {url for url in page.requests() if not url.startswith("data:")} == {(audited / "report.html").as_uri()}
@@ -53,10 +53,11 @@ def test_an_injected_script_would_not_run(page: Browser) -> None:
         "document.body.append(one); document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"ran = 1\">')"
     )
     assert page.run("return window.ran === undefined")
-    assert any("Content Security Policy" in one or "Content-Security-Policy" in one for one in page.messages())
+    names = ("Content Security Policy", "Content-Security-Policy")
+    assert any(name in message for message in page.messages() for name in names)
 
 
-def test_a_click_on_a_head_sorts_and_another_one_turns_it(page: Browser) -> None:
+def test_a_click_on_a_heading_sorts_and_another_click_reverses_the_order(page: Browser) -> None:
     at = page.heads("findings").index("user")
     first = page.rows("findings")
     page.click(f"#findings thead th:nth-child({at + 1}) button")
@@ -70,17 +71,17 @@ def test_a_click_on_a_head_sorts_and_another_one_turns_it(page: Browser) -> None
     assert page.rows("findings") == first
 
 
-def test_every_number_leads_to_so_many_rows(page: Browser) -> None:
+def test_every_number_leads_to_as_many_rows(page: Browser) -> None:
     links = page.run(
         "return [...document.querySelectorAll('.figures a, #grid a, #first a')]"
         ".map((one) => [one.getAttribute('href'), one.querySelector('strong') ? one.querySelector('strong').textContent"
         " : one.textContent, one.closest('li') ? one.closest('li').textContent : ''])"
     )
     followed = 0
-    for href, text, around in links:
+    for href, text, list_text in links:
         if href == "#accounts?":
             continue
-        number = re.search(r"([\d,]+) failures? in \d", around) if not re.fullmatch(r"[\d,]+", text) else None
+        number = re.search(r"([\d,]+) failures? in \d", list_text) if not re.fullmatch(r"[\d,]+", text) else None
         page.run("location.hash = ''; location.hash = arguments[0]", href)
         table = href[1:].partition("?")[0]
         if text in {"?", "m"}:
@@ -91,7 +92,7 @@ def test_every_number_leads_to_so_many_rows(page: Browser) -> None:
     assert followed > 15
 
 
-def test_filters_choose_and_show_all_takes_it_back(page: Browser) -> None:
+def test_filters_choose_rows_and_show_all_removes_the_filters(page: Browser) -> None:
     every = page.count("findings")
     page.run(
         "const select = [...document.querySelectorAll('#findings .controls select')]"
@@ -109,15 +110,15 @@ def test_a_finding_unfolds_to_its_evidence(page: Browser, audited: Path) -> None
     page.run("location.hash = '#findings?control=unused-credentials&status=fail&account_id=111122223333'")
     page.until_count("findings", 2)
     rows = page.rows("findings")
-    place = next(at for at, row in enumerate(rows, start=1) if "old-key" in row)
-    page.click(f"#findings tbody tr:nth-child({place}) .fold button")
+    position = next(at for at, row in enumerate(rows, start=1) if "old-key" in row)
+    page.click(f"#findings tbody tr:nth-child({position}) .fold button")
     shown = page.run("return document.querySelector('#findings .detail').innerText")
     assert "2026-10-31 \N{MINUS SIGN} 2026-01-01 = 303 days; limit 45: fail" in shown
     assert "111122223333.csv:3" in shown
     assert re.search(r"captured\s+2026-10-31 23:59:59Z \(folder name\)", shown)
     assert re.search(r"access_key_1_last_rotated\s+2026-01-01T00:00:00Z", shown)
     assert re.search(r"access_key_1_last_used_date\s+N/A", shown)
-    button = f"#findings tbody tr:nth-child({place}) .fold button"
+    button = f"#findings tbody tr:nth-child({position}) .fold button"
     assert page.run("return document.querySelector(arguments[0]).ariaExpanded", button) == "true"
     page.click(button)
     assert page.run("return document.querySelectorAll('#findings .detail').length") == 0
@@ -126,7 +127,7 @@ def test_a_finding_unfolds_to_its_evidence(page: Browser, audited: Path) -> None
     )
 
 
-def test_users_have_all_that_is_open_there(page: Browser) -> None:
+def test_users_show_all_their_open_controls(page: Browser) -> None:
     page.run("location.hash = '#users?open=>0&is_root=false'")
     heads = page.heads("users")
     rows = {row[heads.index("user")]: row for row in page.rows("users")}
@@ -135,7 +136,7 @@ def test_users_have_all_that_is_open_there(page: Browser) -> None:
     assert rows[HARMFUL][heads.index("last activity")] == "2026-02-01 00:00:00Z"
 
 
-def test_it_can_be_used_by_keyboard(page: Browser) -> None:
+def test_the_page_can_be_used_by_keyboard(page: Browser) -> None:
     from selenium.webdriver.common.keys import Keys  # noqa: PLC0415
 
     page.run("document.querySelector('#findings thead th:nth-child(2) button').focus()")

@@ -30,7 +30,7 @@ def events(tmp_path: Path) -> dict[str, list[object]]:
     return Page(tmp_path / "out/report.html").rows["events"]
 
 
-def test_failures_come_before_other_events_and_the_words_before_the_rest(events: dict[str, list[object]]) -> None:
+def test_failures_come_before_other_events_and_three_columns_come_first(events: dict[str, list[object]]) -> None:
     assert list(events)[:3] == ["event", "severity", "control"]
     shown = list(dict.fromkeys(events["event"]))
     order = [name.replace("_", " ").replace("not known", "undecided") for name in FIRST]
@@ -39,7 +39,7 @@ def test_failures_come_before_other_events_and_the_words_before_the_rest(events:
     assert {"new failure", "fixed", "still failing", "user created"} <= set(shown)
 
 
-def test_measures_have_the_words_and_the_whole_days_of_the_screen(tmp_path: Path) -> None:
+def test_measures_have_the_words_and_whole_days_of_the_screen(tmp_path: Path) -> None:
     monthly(tmp_path)
     snapshots = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
     done = run("history", *snapshots, "-o", "out", "--format", "html", "--sla-days", "60", "--verbose", cwd=tmp_path)

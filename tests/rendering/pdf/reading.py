@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def text_of(pdf: Path | BinaryIO) -> str:
-    """Return the text of all pages; a blank stands for the ends of lines, and places to break long words are gone."""
+    """Return the text of all pages, with blanks for ends of lines and without invisible breaks in long words."""
     text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)
     return re.sub(r"\s+", " ", text.replace("\N{ZERO WIDTH SPACE}", ""))
 
 
-def root_of(pdf: Path) -> Any:  # noqa: ANN401 - what stands in a PDF
-    """Return what a PDF says of itself as a whole."""
+def root_of(pdf: Path) -> Any:  # noqa: ANN401 - any value of a PDF
+    """Return the root object of a PDF: its language, tags and preferences."""
     return PdfReader(pdf).root_object

@@ -1,4 +1,4 @@
-"""summary.pdf: a title, a language and tags, at most four pages, and texts that are nothing but texts."""
+"""summary.pdf: a title, a language and tags, at most four pages, and texts that do not act as markup."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ HARMFUL = '#panic("x") *b* _i_ $1$ @a <a> \\ `c` // //* "'
 
 
 @pytest.mark.parametrize("make", [all_passing, fleet, monthly])
-@pytest.mark.parametrize("more", [[], ["--benchmark", "cis-7.0"]], ids=["", "cis"])
-def test_it_has_a_title_a_language_tags_and_few_pages(
-    make: Callable[[Path], None], more: list[str], tmp_path: Path
+@pytest.mark.parametrize("more_options", [[], ["--benchmark", "cis-7.0"]], ids=["", "cis"])
+def test_the_pdf_has_a_title_a_language_tags_and_few_pages(
+    make: Callable[[Path], None], more_options: list[str], tmp_path: Path
 ) -> None:
     make(tmp_path)
     snapshots = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
-    options = ["--accounts", "accounts.csv", "--format", "pdf", "-o", "out", *more]
+    options = ["--accounts", "accounts.csv", "--format", "pdf", "-o", "out", *more_options]
     done = run("audit", *snapshots, *options, cwd=tmp_path)
     assert "summary.pdf" in done.stdout
     path = tmp_path / "out/summary.pdf"
@@ -51,14 +51,14 @@ def test_it_has_a_title_a_language_tags_and_few_pages(
 
     text = text_of(path)
     digest = json.loads((tmp_path / "out/manifest.json").read_text())["digest"]
-    for said in ("Completeness", "What was judged", "Limits", "Inputs", digest):
-        assert said in text
+    for phrase in ("Completeness", "What was judged", "Limits", "Inputs", digest):
+        assert phrase in text
     assert ("What to do first" in text) == (done.returncode != 0)
     assert ("Changes since the snapshots before" in text) == (make is monthly)
     assert ("INCOMPLETE: 2 of 62 accounts are missing" in text) == (make is fleet)
 
 
-def test_it_names_the_most_severe_failures_first(tmp_path: Path) -> None:
+def test_the_pdf_names_the_most_severe_failures_first(tmp_path: Path) -> None:
     report = csv_of(
         root(mfa_active="false", password_enabled="true"), user("old-key", **key(rotated="2020-01-01T00:00:00Z"))
     )
@@ -70,7 +70,7 @@ def test_it_names_the_most_severe_failures_first(tmp_path: Path) -> None:
     assert digest in text
 
 
-def test_waived_failures_and_what_could_not_be_decided_are_listed_whole(tmp_path: Path) -> None:
+def test_waived_failures_and_undecided_checks_are_listed(tmp_path: Path) -> None:
     covered = {f"user-with-a-long-name-{number}" for number in range(3)}
     old = key(rotated="2020-01-01T00:00:00Z")
     unknown = key(rotated="", used="")
@@ -94,8 +94,8 @@ def test_waived_failures_and_what_could_not_be_decided_are_listed_whole(tmp_path
         "a-rather-long-name-of-a-waiver",
         "account 111122223333, user user-with-a-long-name-*, control unused-credentials",
     )
-    for said in (*whole, REASON, "platform-engineering-team@example.com", "SECURITY-EXCEPTIONS-2026-0042"):
-        assert said.replace(" ", "") in table
+    for value in (*whole, REASON, "platform-engineering-team@example.com", "SECURITY-EXCEPTIONS-2026-0042"):
+        assert value.replace(" ", "") in table
     listed = text.partition("Unused credentials account")[2].partition("Could not be decided")[0]
     assert listed.count("waived: ") == len(covered)
     undecided = text.partition("Could not be decided")[2].partition("Requirements")[0]
@@ -103,54 +103,52 @@ def test_waived_failures_and_what_could_not_be_decided_are_listed_whole(tmp_path
     assert "Request a new credential report" in undecided
     assert " 35 further checks could not be decided" in undecided
     book = openpyxl.load_workbook(tmp_path / "out/workbook.xlsx")
-    where = (
-        "60 checks that could not be decided (sheet Findings; filter status = not_checked, without reason = manual)."
-    )
-    assert book["Exceptions noted"]["A2"].value.endswith(f" Not on this sheet: {where}")
-    assert f"Not among the exceptions noted: {where}" in [row[0].value for row in book["Summary"].iter_rows()]
+    note = "60 checks that could not be decided (sheet Findings; filter status = not_checked, without reason = manual)."
+    assert book["Exceptions noted"]["A2"].value.endswith(f" Not on this sheet: {note}")
+    assert f"Not among the exceptions noted: {note}" in [row[0].value for row in book["Summary"].iter_rows()]
 
 
 @pytest.mark.parametrize("command", ["history", "compare"])
-def test_histories_and_comparisons_have_one_too(command: str, tmp_path: Path) -> None:
+def test_histories_and_comparisons_have_a_pdf_too(command: str, tmp_path: Path) -> None:
     monthly(tmp_path)
     snapshots = [f"2026-{month:02}-28" for month in range(1, 13)]
-    asked = snapshots if command == "history" else [snapshots[0], snapshots[-1]]
-    done = run(command, *asked, "--format", "parquet,pdf", "-o", "out", cwd=tmp_path)
+    chosen = snapshots if command == "history" else [snapshots[0], snapshots[-1]]
+    done = run(command, *chosen, "--format", "parquet,pdf", "-o", "out", cwd=tmp_path)
     text = text_of(tmp_path / "out/summary.pdf")
     for line in done.stdout.splitlines():
         if line.startswith(("Exit code", "Evidence", "Open")):
             continue
         if line and not line.startswith(" ") and line.endswith("."):
             assert line in text
-    facts = json.loads(run(command, *asked, "--format", "parquet", "-o", "json", "--json", cwd=tmp_path).stdout)
+    facts = json.loads(run(command, *chosen, "--format", "parquet", "-o", "json", "--json", cwd=tmp_path).stdout)
     if command == "history":
         every = facts["measures"]
-        assert f"{sum(one['open'] for one in every)} failures open" in text
-        assert f"{sum(one['closed'] for one in every)} closed" in text
+        assert f"{sum(measure['open'] for measure in every)} failures open" in text
+        assert f"{sum(measure['closed'] for measure in every)} closed" in text
     else:
         assert f"{facts['events']['new_failure']} new failures" in text
         assert f"{facts['events']['still_failing']} still failing" in text
 
 
 def test_names_can_be_searched_and_copied(tmp_path: Path) -> None:
-    """No place to break a line stands within the words that readers look for."""
+    """Words that readers search contain no invisible places to break a line."""
     monthly(tmp_path)
     snapshots = [f"2026-{month:02}-28" for month in range(1, 13)]
     run("audit", *snapshots, "--format", "pdf", "-o", "out", cwd=tmp_path)
     run("history", *snapshots, "--format", "pdf", "-o", "history", cwd=tmp_path)
-    for place in ("out", "history"):
-        pages = PdfReader(tmp_path / place / "summary.pdf").pages
+    for folder in ("out", "history"):
+        pages = PdfReader(tmp_path / folder / "summary.pdf").pages
         assert not any("\N{ZERO WIDTH SPACE}" in page.extract_text() for page in pages)
 
 
-def test_names_from_reports_are_nothing_but_text(tmp_path: Path) -> None:
+def test_names_from_reports_do_not_act_as_markup(tmp_path: Path) -> None:
     report = csv_of(root(), user(HARMFUL, **key(rotated="2020-01-01T00:00:00Z")))
     write(tmp_path / "2026-10-31/#panic().csv", report)
     write(tmp_path / "accounts.csv", "account,name,owner\n111122223333,#panic(),*b*\n")
     run("audit", "2026-10-31", "--accounts", "accounts.csv", "--format", "pdf", "-o", "out", cwd=tmp_path)
     text = text_of(tmp_path / "out/summary.pdf")
-    for said in (HARMFUL, "2026-10-31/#panic().csv", "#panic(), *b*"):
-        assert said in text
+    for name in (HARMFUL, "2026-10-31/#panic().csv", "#panic(), *b*"):
+        assert name in text
 
 
 TEXTS = st.text(max_size=200) | st.text("ab", min_size=4000, max_size=5000)
@@ -158,16 +156,16 @@ TEXTS = st.text(max_size=200) | st.text("ab", min_size=4000, max_size=5000)
 
 @settings(max_examples=60)
 @given(TEXTS, TEXTS, st.lists(TEXTS, max_size=3))
-def test_no_text_stops_it_and_plain_ones_are_there_whole(title: str, cell: str, texts: list[str]) -> None:
+def test_no_text_stops_the_pdf_and_plain_texts_are_in_it_whole(title: str, cell: str, texts: list[str]) -> None:
     """A PDF for screen readers must have a title; Typst refuses characters that a font lacks."""
     part = Part(f"P{title}", ("name", "count"), [[cell, 1]], (1, 0), texts)
     content = Content(f"T{title}", title, cell, title, texts, [Figure("a", "1", cell, is_bad=True)], [part])
     pdf = pdf_of(content, "0" * 64)
     assert pdf == pdf_of(content, "0" * 64)
     text = text_of(io.BytesIO(pdf)).replace(" ", "")
-    for said in (title, cell, *texts):
-        if said.isascii() and said.isprintable():
-            assert said.replace(" ", "") in text or len(said) > 200
+    for content_text in (title, cell, *texts):
+        if content_text.isascii() and content_text.isprintable():
+            assert content_text.replace(" ", "") in text or len(content_text) > 200
 
 
 def test_each_input_has_its_capture_time_and_its_role(tmp_path: Path) -> None:

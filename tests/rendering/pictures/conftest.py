@@ -23,7 +23,7 @@ _AUDITS: dict[int, Audit] = {}
 
 
 @pytest.fixture
-def sized(audit_of: Callable[..., Audit]) -> Callable[[int], Audit]:
+def audit_of_size(audit_of: Callable[..., Audit]) -> Callable[[int], Audit]:
     """Return a function that audits so many users, the odd ones first; each number is made once."""
 
     def make(users: int) -> Audit:
@@ -35,7 +35,7 @@ def sized(audit_of: Callable[..., Audit]) -> Callable[[int], Audit]:
 
 
 @pytest.fixture
-def planned(audit_of: Callable[..., Audit], tmp_path: Path) -> Callable[..., Audit]:
+def audit_by_plan(audit_of: Callable[..., Audit], tmp_path: Path) -> Callable[..., Audit]:
     """Return a function that audits by a checklist of a name (see `PLANS`)."""
 
     def make(name: str, rows: list[dict[str, str]], many: int = 0) -> Audit:

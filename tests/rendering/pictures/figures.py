@@ -1,4 +1,4 @@
-"""What tests of pictures share: drawn figures, and what stands in them."""
+"""What tests of pictures share: drawn figures, and the texts and bars in them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DASH = "\N{EN DASH}"
 OLD_KEY = key(rotated="2026-01-01T00:00:00Z")
 
 
-MANY = 20_000
+MANY_USERS = 20_000
 
 
 POLICY = """
@@ -67,7 +67,7 @@ expires = 2026-12-31
 
 
 SOME_FRAMEWORKS = ("cis-1.2", "cis-7.0", "security-hub", "pci-dss-4.0.1", "nist-800-53r5", "gdpr")
-"""Of all there are, those that differ in what is drawn."""
+"""The frameworks whose pictures differ from each other."""
 PLANS = ("all", "policy", "lone", "root's", *SOME_FRAMEWORKS)
 
 
@@ -76,7 +76,7 @@ def policy_in(folder: Path) -> Policy:
     return read_policy(folder / "policy.toml")
 
 
-def drawn(audit: Summary, name: str) -> Figure:
+def figure_of(audit: Summary, name: str) -> Figure:
     with canvas.own_style():
         figure = render.AUDIT[name](audit)
         figure.draw_without_rendering()
@@ -95,7 +95,7 @@ def why_not(picture: Callable[[Subject], Figure], subject: Subject) -> str | Non
     return None
 
 
-def became(files: Sequence[Path | NotMade]) -> dict[str, bytes | str]:
+def files_or_reasons(files: Sequence[Path | NotMade]) -> dict[str, bytes | str]:
     """The bytes of each picture, or why it was not made, by its name."""
     return {
         file.path.stem if isinstance(file, NotMade) else file.stem: (
@@ -105,7 +105,7 @@ def became(files: Sequence[Path | NotMade]) -> dict[str, bytes | str]:
     }
 
 
-def shown(audit: Summary) -> list[str]:
+def shown_pictures(audit: Summary) -> list[str]:
     """The names of the pictures of an audit that are made."""
     return [name for name, draw in render.AUDIT.items() if why_not(draw, audit) is None]
 
@@ -140,7 +140,7 @@ def with_limit(audit: Audit, days: int) -> Audit:
 
 
 def with_long_names(audit: Audit, endings: Sequence[str]) -> Audit:
-    """Return an audit of longer names: for each ending all controls with that ending, and their findings anew."""
+    """Return an audit with longer names: all controls and their findings once for each ending."""
     checks = [
         replace(check, control=replace(check.control, id=f"{check.control.id}-{ending}"))
         for ending in endings
@@ -162,7 +162,7 @@ def cells_of(figure: Figure) -> dict[tuple[float, float], Text]:
 
 
 def assert_readable(figure: Figure) -> None:
-    """Nothing is cut off by the edge of the picture, and no text lies on another."""
+    """Require that the edge of the picture cuts nothing off, and that no text covers another."""
     boxes = [(text.get_text(), text.get_window_extent()) for text in visible(figure)]
     for text, box in boxes:
         inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1

@@ -1,4 +1,4 @@
-"""The canvas of all pictures, whatever the reader's settings are."""
+"""The canvas of all pictures, which does not depend on the reader's settings."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.audits import AS_OF, ODD
 from tests.rendering.pictures.figures import (
     OLD_KEY,
     assert_readable,
-    became,
-    drawn,
+    figure_of,
+    files_or_reasons,
     policy_in,
     texts,
 )
@@ -42,14 +42,14 @@ def test_a_line_that_would_not_fit_has_smaller_letters(audit_of: Callable[..., A
     for counts in ("unused", "totals"):
         result.__dict__.pop(counts, None)
     result.__dict__["by_account"] = result.by_account * 12_345_678
-    assert_readable(drawn(result, name))
+    assert_readable(figure_of(result, name))
 
 
 TITLE = "Access of people who have left, or moved on, is taken away"
 
 
 @pytest.mark.parametrize(
-    ("width", "most", "ending", "said"),
+    ("width", "most", "ending", "shortened"),
     [
         (1.0, 1, "", TITLE),
         (0.2, 1, "", "Access of people who have\N{HORIZONTAL ELLIPSIS}"),
@@ -58,12 +58,12 @@ TITLE = "Access of people who have left, or moved on, is taken away"
         (0.01, 1, "", "Access\N{HORIZONTAL ELLIPSIS}"),
     ],
 )
-def test_a_text_that_would_not_fit_loses_words_at_its_end(width: float, most: int, ending: str, said: str) -> None:
+def test_a_text_that_would_not_fit_loses_words_at_its_end(width: float, most: int, ending: str, shortened: str) -> None:
     with canvas.own_style():
         figure = canvas.titled("Title", "subtitle")
         text = figure.text(0, 0.5, TITLE, fontsize=9)
         canvas.break_lines(figure, text, width, most, ending)
-        assert text.get_text() == said
+        assert text.get_text() == shortened
         assert width == 0.01 or canvas.widest(figure, [text]) <= width
 
 
@@ -97,17 +97,17 @@ def test_dollar_signs_are_no_formulas(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **OLD_KEY)])
     assert len(result.findings_counted.accounts) == 1
     result.__dict__["accounts"] = (r"$\frac{1$",)
-    assert r"$\frac{1$" in texts(drawn(result, "accounts"))
+    assert r"$\frac{1$" in texts(figure_of(result, "accounts"))
 
 
 def test_equal_bytes_whatever_the_readers_settings(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of(ODD, many=40, checklist=make_checklist(policy=policy_in(tmp_path)))
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-    first = became(render.write(result, tmp_path / "a"))
+    first = files_or_reasons(render.write(result, tmp_path / "a"))
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 30, "path.sketch": (1, 100, 2)}):
         before = dict(mpl.rcParams)
-        second = became(render.write(result, tmp_path / "b"))
+        second = files_or_reasons(render.write(result, tmp_path / "b"))
         assert dict(mpl.rcParams) == before
     assert first == second
 
@@ -138,9 +138,9 @@ def test_equal_bytes_and_no_remarks_under_the_readers_matplotlibrc(
         check=False,
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
-    here = became(render.write(result, tmp_path / "here"))
-    there = {path.stem: path.read_bytes() for path in (tmp_path / "there/charts").iterdir()}
-    assert there == {name: data for name, data in here.items() if isinstance(data, bytes)} != {}
+    here_files = files_or_reasons(render.write(result, tmp_path / "here"))
+    there_files = {path.stem: path.read_bytes() for path in (tmp_path / "there/charts").iterdir()}
+    assert there_files == {name: data for name, data in here_files.items() if isinstance(data, bytes)} != {}
 
 
 def test_the_log_is_as_loud_afterwards_as_before() -> None:

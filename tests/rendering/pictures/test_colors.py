@@ -1,4 +1,4 @@
-"""Yellow stands for checks that are not checked, and for nothing else."""
+"""Yellow means checks that are not checked, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.image import imread
 from analyzer.rendering import pictures
 from analyzer.rendering.pictures.canvas import UNSURE, UNSURE_AREA
 from analyzer.rendering.pictures.history.open_over_time import COLORS
-from tests.rendering.pictures.figures import MANY, OLD_KEY, drawn
+from tests.rendering.pictures.figures import MANY_USERS, OLD_KEY, figure_of
 from tests.rendering.pictures.history import worlds
 from tests.reports import password, user
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 YELLOW = rgb_to_hls(*to_rgb(UNSURE))[0]
 NEAR = 25 / 360
-"""How far a hue is from that yellow at least, if it is no other yellow."""
+"""The least distance from that yellow of a hue that does not look yellow."""
 GREY = 0.15
-"""The saturation below which a colour has no hue that one sees."""
+"""The saturation below which a colour has no visible hue."""
 SOURCES = sorted(Path(pictures.__file__).parent.rglob("*.py"))
 
 
@@ -58,14 +58,14 @@ def test_no_other_colour_of_the_pictures_is_near_yellow() -> None:
 
 
 @pytest.mark.parametrize("name", ["idle_days", "status", "accounts", "age_vs_idle"])
-def test_what_is_decided_has_no_yellow(audit_of: Callable[..., Audit], name: str) -> None:
+def test_pictures_of_decided_checks_have_no_yellow(audit_of: Callable[..., Audit], name: str) -> None:
     recent = password(changed="2026-10-30T00:00:00Z", used="2026-10-31T00:00:00Z")
     result = audit_of([user("a", **OLD_KEY), user("b", **recent)])
-    assert yellow_pixels(drawn(result, name)) < 0.0005
+    assert yellow_pixels(figure_of(result, name)) < 0.0005
 
 
-def test_where_there_are_many_keys_there_is_no_yellow(sized: Callable[[int], Audit]) -> None:
-    assert yellow_pixels(drawn(sized(MANY), "age_vs_idle")) < 0.0005
+def test_where_there_are_many_keys_there_is_no_yellow(audit_of_size: Callable[[int], Audit]) -> None:
+    assert yellow_pixels(figure_of(audit_of_size(MANY_USERS), "age_vs_idle")) < 0.0005
 
 
 @pytest.mark.parametrize("world", ["two dates of many", "a month", "many"])
@@ -74,5 +74,5 @@ def test_histories_have_no_yellow(name: str, world: str) -> None:
     assert yellow_pixels(worlds.draw(worlds.world_and_history(world)[1], name)) < 0.0005
 
 
-def test_what_could_not_be_decided_is_yellow(sized: Callable[[int], Audit]) -> None:
-    assert yellow_pixels(drawn(sized(50), "status")) > 0.002
+def test_undecided_checks_are_yellow(audit_of_size: Callable[[int], Audit]) -> None:
+    assert yellow_pixels(figure_of(audit_of_size(50), "status")) > 0.002

@@ -1,4 +1,4 @@
-"""Which pictures there are, and their files."""
+"""Which pictures exist, and their files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analyzer.rendering.pictures import render
 from analyzer.rendering.render import NotMade
 from tests.audits import ODD
 from tests.rendering.pictures.figures import (
-    MANY,
+    MANY_USERS,
 )
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 
-@pytest.mark.parametrize("users", [8, 50, MANY])
-def test_the_files_of_one_control(sized: Callable[[int], Audit], users: int, tmp_path: Path) -> None:
-    assert_written(sized(users), tmp_path, ["idle_days", "status", "accounts", "age_vs_idle"])
+@pytest.mark.parametrize("users", [8, 50, MANY_USERS])
+def test_the_files_of_one_control(audit_of_size: Callable[[int], Audit], users: int, tmp_path: Path) -> None:
+    assert_written(audit_of_size(users), tmp_path, ["idle_days", "status", "accounts", "age_vs_idle"])
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_the_files_of_one_control(sized: Callable[[int], Audit], users: int, tmp
         (["root-mfa", "console-mfa"], ["status", "matrix", "accounts"]),
     ],
 )
-def test_there_is_a_picture_of_what_was_judged_only(
+def test_pictures_show_only_what_was_judged(
     audit_of: Callable[..., Audit], controls: list[str], names: list[str], tmp_path: Path
 ) -> None:
     assert_written(audit_of(ODD, checklist=make_checklist(controls=controls)), tmp_path / "out", names)
 
 
-def test_without_any_picture_there_is_no_folder(sized: Callable[[int], Audit], tmp_path: Path) -> None:
-    assert_written(sized(0), tmp_path / "out", [])
+def test_without_any_picture_there_is_no_folder(audit_of_size: Callable[[int], Audit], tmp_path: Path) -> None:
+    assert_written(audit_of_size(0), tmp_path / "out", [])
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -62,15 +62,15 @@ def test_requirements_are_drawn_where_a_benchmark_was_chosen(audit_of: Callable[
 def assert_written(audit: Audit, folder: Path, names: list[str]) -> None:
     folder.mkdir(exist_ok=True)
     files = render.write(audit, folder)
-    made = [one for one in files if not isinstance(one, NotMade)]
-    assert made == [folder / "charts" / f"{name}.png" for name in names]
-    # Each other one has a reason, and all stand in the order of the list.
-    every = [one.path if isinstance(one, NotMade) else one for one in files]
+    paths = [file for file in files if not isinstance(file, NotMade)]
+    assert paths == [folder / "charts" / f"{name}.png" for name in names]
+    # Each of the others has a reason, and all are in the order of the list.
+    every = [file.path if isinstance(file, NotMade) else file for file in files]
     assert every == [folder / "charts" / f"{name}.png" for name in render.AUDIT]
-    for path in made:
+    for path in paths:
         assert imread(path).shape[:2] == (896, 1600)
         assert b"Software" not in path.read_bytes()
-    assert sorted(made) == sorted(folder.rglob("*.png"))
+    assert sorted(paths) == sorted(folder.rglob("*.png"))
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def assert_written(audit: Audit, folder: Path, names: list[str]) -> None:
         (history_pictures, dict(render.HISTORY)),
     ],
 )
-def test_every_picture_has_a_file_of_its_name_and_stands_in_the_list(
+def test_every_picture_has_a_file_of_its_name_and_is_in_the_list(
     package: ModuleType, listed: dict[str, Callable[..., Figure]]
 ) -> None:
-    modules = {one.name: import_module(f"{package.__name__}.{one.name}") for one in iter_modules(package.__path__)}
+    modules = {part.name: import_module(f"{package.__name__}.{part.name}") for part in iter_modules(package.__path__)}
     assert {name: modules[name].draw for name in listed} == listed
     # `status` is one of two, by what was judged.
     parts = {"status_by_control", "status_by_kind"} & set(modules)

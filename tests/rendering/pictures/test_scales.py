@@ -1,4 +1,4 @@
-"""Panels that are compared share one scale, and bars stand on a scale whose numbers one sees."""
+"""Panels that are compared share one scale, and the scale of bars has visible numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.rendering.pictures import canvas
-from tests.rendering.pictures.figures import MANY, drawn
+from tests.rendering.pictures.figures import MANY_USERS, figure_of
 from tests.rendering.pictures.history import worlds
 
 if TYPE_CHECKING:
@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 
 
 def assert_numbered(axis: Axis, most: float) -> None:
-    """A scale has several numbers, each where it belongs, at least one of them beyond half of what stands on it."""
+    """A scale has several numbers, each at its tick, and at least one beyond half of the largest value."""
     ticks, labels = axis.get_ticklocs().tolist(), axis.get_ticklabels()
-    assert [label.get_text() for label in labels] == [f"{abs(place):,.0f}" for place in ticks]
+    assert [label.get_text() for label in labels] == [f"{abs(tick):,.0f}" for tick in ticks]
     assert all(label.get_visible() for label in labels)
     assert 0 in ticks
     assert most / 2 < max(ticks)
     assert 2 <= len(ticks) <= 8
 
 
-@pytest.mark.parametrize("users", [8, 50, MANY])
+@pytest.mark.parametrize("users", [8, 50, MANY_USERS])
 @pytest.mark.parametrize(("name", "side"), [("idle_days", "y"), ("status", "x")])
-def test_kinds_of_credentials_share_one_scale(sized: Callable[[int], Audit], users: int, name: str, side: str) -> None:
-    panels = drawn(sized(users), name).axes
+def test_kinds_of_credentials_share_one_scale(
+    audit_of_size: Callable[[int], Audit], users: int, name: str, side: str
+) -> None:
+    panels = figure_of(audit_of_size(users), name).axes
     assert len(panels) == 2
     limits = {panel.get_ylim() if side == "y" else panel.get_xlim() for panel in panels}
     assert len(limits) == 1
@@ -45,16 +47,16 @@ def size(bar: object, side: str) -> float:
     return float(bar.get_height() if side == "y" else bar.get_width())  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("users", [50, MANY])
-def test_bars_of_accounts_stand_on_a_scale(sized: Callable[[int], Audit], users: int) -> None:
-    result = sized(users)
-    (panel,) = drawn(result, "accounts").axes
+@pytest.mark.parametrize("users", [50, MANY_USERS])
+def test_bars_of_accounts_have_a_scale(audit_of_size: Callable[[int], Audit], users: int) -> None:
+    result = audit_of_size(users)
+    (panel,) = figure_of(result, "accounts").axes
     assert_numbered(panel.xaxis, int(result.by_account["fail"].max()))
 
 
 @pytest.mark.parametrize("world", ["one", "a month", "many"])
-def test_what_opened_and_closed_stands_on_one_scale(world: str) -> None:
-    figure = worlds.drawn(worlds.world_and_history(world)[1], "opened_closed")
+def test_opened_and_closed_failures_share_one_scale(world: str) -> None:
+    figure = worlds.figure_of(worlds.world_and_history(world)[1], "opened_closed")
     panel: Axes = figure.axes[0]
     assert_numbered(panel.yaxis, 0)
     low, high = panel.get_ylim()

@@ -1,4 +1,4 @@
-"""A workbook as LibreOffice calculates it anew, from its formulas alone."""
+"""A workbook as LibreOffice recalculates it, from its formulas alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from openpyxl.workbook import Workbook
 
-NEEDED = pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
+NEEDS_LIBREOFFICE = pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
 
 
 def recalculated(path: Path, folder: Path, changes: Mapping[str, Any] | None = None) -> Workbook:
@@ -30,7 +30,7 @@ def recalculated(path: Path, folder: Path, changes: Mapping[str, Any] | None = N
             address = book.defined_names[name].attr_text.rpartition("!")[2].replace("$", "")
         book["Summary"][address] = value
     folder.mkdir()
-    # openpyxl keeps formulas and drops their values: none of what is read below was there before.
+    # openpyxl keeps formulas and drops their values: all values that are read below are new.
     book.save(folder / "changed.xlsx")
     subprocess.run(
         [

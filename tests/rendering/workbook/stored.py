@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def write_many(audit: Audit, folder: Path, findings: int) -> None:
-    """Write the tables of an audit over and over, its users named anew each time, until there are so many findings."""
+    """Write the tables of an audit repeatedly, with new names of users each time, until there are so many findings."""
     folder.mkdir()
     tables = {name: to_arrow(getattr(audit, name), schema) for name, schema in TABLES.items()}
     times = -(-findings // tables["findings"].num_rows)

@@ -1,4 +1,4 @@
-"""--carry-over: what reviewers wrote survives the run that replaces the folder, and nothing else is let through."""
+"""--carry-over keeps the entries of reviewers when a run replaces the folder; any other change still blocks the run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_workbook_that_was_filled_in_blocks_the_run_unless_its_marks_are_carri
     assert (sheet["F5"].value, str(sheet["H6"].value)[:10]) == ("asked the owner", "2026-12-24")
     assert run("verify", "out", cwd=folder).returncode == 0
     settings = json.loads((folder / "out/rendered.json").read_text())["settings"]
-    assert [one["name"] for one in settings["carried_over"]["workbooks"]] == ["out/workbook.xlsx"]
+    assert [workbook["name"] for workbook in settings["carried_over"]["workbooks"]] == ["out/workbook.xlsx"]
     # It is as it was written now, and a run without its marks would lose them.
     refused = run("audit", "2026-10-31.csv", "-o", "out", cwd=folder)
     assert refused.returncode == 2
@@ -81,27 +81,27 @@ def test_other_changes_still_block_the_run(folder: Path) -> None:
     assert "workbook.xlsx in" not in done.stderr
 
 
-def test_a_workbook_from_elsewhere_lets_no_change_through(folder: Path) -> None:
-    (folder / "mine.xlsx").write_bytes((folder / "out/workbook.xlsx").read_bytes())
-    fill_in(folder / "mine.xlsx")
+def test_a_workbook_from_elsewhere_does_not_unblock_the_run(folder: Path) -> None:
+    (folder / "copy.xlsx").write_bytes((folder / "out/workbook.xlsx").read_bytes())
+    fill_in(folder / "copy.xlsx")
     fill_in(folder / "out/workbook.xlsx", "another remark")
-    done = run("audit", "2026-10-31.csv", "-o", "out", "--carry-over", "mine.xlsx", cwd=folder)
+    done = run("audit", "2026-10-31.csv", "-o", "out", "--carry-over", "copy.xlsx", cwd=folder)
     assert (done.returncode, "workbook.xlsx in out was changed" in done.stderr) == (2, True)
-    done = run("audit", "2026-10-31.csv", "-o", "new", "--carry-over", "mine.xlsx", cwd=folder)
+    done = run("audit", "2026-10-31.csv", "-o", "new", "--carry-over", "copy.xlsx", cwd=folder)
     assert openpyxl.load_workbook(folder / "new/workbook.xlsx")[SHEET]["F5"].value == "asked the owner"
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--carry-over", "2026-10-31.csv"], "--carry-over: 2026-10-31.csv is not a workbook"),
         (["--carry-over", "none.xlsx"], "--carry-over: cannot read none.xlsx"),
         (["--carry-over", "out/workbook.xlsx", "--format", "parquet"], "--carry-over needs the format excel"),
     ],
 )
-def test_what_cannot_be_carried_over_is_an_error_before_anything_is_read(
-    folder: Path, options: list[str], said: str
+def test_wrong_options_to_carry_over_are_errors_before_anything_is_read(
+    folder: Path, options: list[str], message: str
 ) -> None:
     done = run("audit", "2026-10-31.csv", "-o", "new", *options, cwd=folder)
-    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert not (folder / "new").exists()

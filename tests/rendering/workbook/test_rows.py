@@ -1,4 +1,4 @@
-"""Rows that are put into a sheet whole are those that XlsxWriter writes cell by cell."""
+"""Rows that are put into a sheet as a whole equal the rows that XlsxWriter writes cell by cell."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def book(path: Path | IO[bytes]) -> Workbook:
 
 
 @given(ROWS, st.booleans(), st.booleans())
-@example(rows=[("_x000D_", 1), ("<r>&</r>", None)], few=True, are_shared=True)
+@example(rows=[("_x000D_", 1), ("<r>&</r>", None)], in_dictionary=True, are_shared=True)
 def test_rows_are_as_xlsxwriter_writes_them(
-    rows: list[tuple[str | None, int | None]], few: bool, are_shared: bool
+    rows: list[tuple[str | None, int | None]], in_dictionary: bool, are_shared: bool
 ) -> None:
     texts, numbers = (pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), KINDS, strict=True))
-    others = np.arange(len(rows)) % 2 == 0
+    in_bold = np.arange(len(rows)) % 2 == 0
 
     def own_rows(styles: Sequence[int], shared: SharedTexts) -> list[memoryview]:
         plain, bold = styles
         columns = [
             Cells(
-                texts.dictionary_encode() if few else texts,
+                texts.dictionary_encode() if in_dictionary else texts,
                 plain,
-                in_second_style=others,
+                in_second_style=in_bold,
                 second_style=bold,
                 shared=shared if are_shared else None,
             ),
@@ -101,15 +101,15 @@ KINDS = (pa.string(), pa.int64())
 
 
 def values(rows: list[list[tuple[Any, str, bool]]]) -> list[list[tuple[Any, bool]]]:
-    """Return what the reader sees: an empty text is an empty cell.
+    """Return the values as a reader sees them: an empty text is an empty cell.
 
-    openpyxl reads texts of cells as they are written out, and takes this sign away from shared ones.
+    openpyxl leaves the escape `x005F_` in texts of cells and removes it from shared texts.
     """
 
-    def seen(value: Any) -> Any:  # noqa: ANN401 - of a cell
+    def as_read(value: Any) -> Any:  # noqa: ANN401 - of a cell
         return (value.replace("x005F_", "") or None) if isinstance(value, str) else value
 
-    return [[(seen(value), bold) for value, _, bold in row] for row in rows]
+    return [[(as_read(value), bold) for value, _, bold in row] for row in rows]
 
 
 def test_heights_other_cells_and_order(tmp_path: Path) -> None:
@@ -121,15 +121,15 @@ def test_heights_other_cells_and_order(tmp_path: Path) -> None:
         return [rows_xml(0, [times], heights=np.array([0, 45])), nothing]
 
     unfilled = BytesIO()
-    with book(unfilled) as made:
-        mark(made.add_worksheet(), 0, [made.add_format({"num_format": "@"})])
+    with book(unfilled) as workbook:
+        mark(workbook.add_worksheet(), 0, [workbook.add_format({"num_format": "@"})])
     sheet_rows = SheetRows(0, 1, 1, rows, [])
     fill(unfilled, tmp_path / "a.xlsx", {part_of(1): sheet_rows})
-    found = openpyxl.load_workbook(tmp_path / "a.xlsx").active
-    assert found is not None
-    assert [cell.value for cell in found["A"]] == [61.5, "1899-01-01"]
-    assert [found.row_dimensions[row].height for row in (1, 2)] == [None, 45]
-    assert found.calculate_dimension() == "A1:A2"
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert sheet is not None
+    assert [cell.value for cell in sheet["A"]] == [61.5, "1899-01-01"]
+    assert [sheet.row_dimensions[row].height for row in (1, 2)] == [None, 45]
+    assert sheet.calculate_dimension() == "A1:A2"
     # Rows go where they were announced, or nowhere.
     with pytest.raises(ValueError, match="no marker row 2 in the sheet"):
         fill(unfilled, tmp_path / "b.xlsx", {part_of(1): replace(sheet_rows, first=1)})
@@ -138,8 +138,8 @@ def test_heights_other_cells_and_order(tmp_path: Path) -> None:
 def test_a_sheet_that_a_zip_cannot_hold_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analyzer.rendering.workbook.streaming._MOST_BYTES", 5_000_000)
     unfilled = BytesIO()
-    with book(unfilled) as made:
-        mark(made.add_worksheet(), 0, [made.add_format({"num_format": "@"})])
+    with book(unfilled) as workbook:
+        mark(workbook.add_worksheet(), 0, [workbook.add_format({"num_format": "@"})])
     sheet_rows = SheetRows(0, 1, 1, lambda *_: [b"x" * 3_000_000] * 2, [])
     with pytest.raises(OSError, match="--workbook-rows"):
         fill(unfilled, tmp_path / "a.xlsx", {part_of(1): sheet_rows})
@@ -150,8 +150,8 @@ def test_letters_of_columns() -> None:
 
 
 @given(st.lists(TEXTS, min_size=1, unique=True))
-def test_shared_texts_are_written_as_those_of_cells(texts: list[str]) -> None:
-    """The sign that openpyxl does not tell apart is right: the part has what a cell of its own has."""
+def test_shared_texts_are_written_as_texts_of_cells_are(texts: list[str]) -> None:
+    """The escape that openpyxl hides is right: the part of shared texts has what a cell with its own text has."""
     shared = SharedTexts()
     shared.add(texts)
     part = b"".join(shared.pieces()).decode()

@@ -8,7 +8,7 @@ import pytest
 from openpyxl import load_workbook
 
 from tests.cli.running import run
-from tests.rendering.workbook.recalculating import NEEDED, recalculated
+from tests.rendering.workbook.recalculating import NEEDS_LIBREOFFICE, recalculated
 from tests.reports import csv_of, key, password, root, user, write
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ IDLE = key(rotated="2026-01-01T00:00:00Z")
 
 @pytest.fixture
 def workbook(tmp_path: Path) -> Path:
-    both = password(changed="2026-01-01T00:00:00Z", used="2026-02-01T00:00:00Z") | IDLE
+    password_and_key = password(changed="2026-01-01T00:00:00Z", used="2026-02-01T00:00:00Z") | IDLE
     in_use = user("in-use", **key(rotated="2026-10-01T00:00:00Z", used="2026-10-30T00:00:00Z"))
-    users = [user("robot-1", **IDLE), user("robot-2", **both), user("ann", **both), in_use]
+    users = [user("robot-1", **IDLE), user("robot-2", **password_and_key), user("ann", **password_and_key), in_use]
     doubtful = user("robot-3", **key(rotated="N/A"))
     write(tmp_path / "reports/2026-10-31/111122223333.csv", csv_of(root(), *users, doubtful))
     (tmp_path / "policy.toml").write_text(POLICY)
@@ -81,8 +81,8 @@ def test_the_line_of_a_waiver_is_that_of_the_policy(workbook: Path) -> None:
     assert waiver["line_of_policy"] == POLICY.splitlines().index("[waivers.robots]") + 1
 
 
-@NEEDED
-def test_waived_ones_are_counted_by_formulas(workbook: Path, tmp_path: Path) -> None:
+@NEEDS_LIBREOFFICE
+def test_waived_checks_are_counted_by_formulas(workbook: Path, tmp_path: Path) -> None:
     before = by_kind(load_workbook(workbook, data_only=True))
     assert by_kind(recalculated(workbook, tmp_path / "again")) == before
     assert before["all"][4] == 4

@@ -59,7 +59,7 @@ def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: Unpa
     return path
 
 
-def written(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: Unpack[Options]) -> Workbook:
+def workbook_of(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: Unpack[Options]) -> Workbook:
     return load_workbook(write(audit, folder, batch_rows, **options), data_only=True)
 
 
@@ -118,7 +118,7 @@ def users_in(book: Workbook) -> list[object]:
     return column_of(book["Findings"], "user")
 
 
-def test_the_odd_ones_have_every_status_and_reason(audit_of: Callable[..., Audit]) -> None:
+def test_the_odd_users_have_every_status_and_reason(audit_of: Callable[..., Audit]) -> None:
     findings = audit_of(ODD).findings  # what the other tests take for granted
     assert set(findings["status"]) == set(Status)
     assert set(findings["reason"]) == {
@@ -129,11 +129,11 @@ def test_the_odd_ones_have_every_status_and_reason(audit_of: Callable[..., Audit
     }
 
 
-def test_provenance_names_each_input_and_goes_on_past_the_row_limit(
+def test_provenance_names_each_input_and_continues_beyond_the_row_limit(
     audit_of: Callable[..., Audit], tmp_path: Path
 ) -> None:
     result = audit_of(ODD, many=200)
-    book = written(result, tmp_path, row_limit=12)
+    book = workbook_of(result, tmp_path, row_limit=12)
     sheets = [name for name in book.sheetnames if name.startswith("Provenance")]
     assert len(sheets) > 1
     rows = [row for name in sheets for row in below_header(book[name], "name")]
@@ -145,7 +145,7 @@ def test_provenance_names_each_input_and_goes_on_past_the_row_limit(
 
 
 def test_the_last_microsecond_of_a_day_stays_that_day(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
-    book = written(audit_of(ODD, many=40), tmp_path)
+    book = workbook_of(audit_of(ODD, many=40), tmp_path)
     as_of = set(column_of(book["Findings"], "as_of"))
     second = datetime(2026, 10, 31, 23, 59, 59)  # noqa: DTZ001 - Excel knows no zone
     assert as_of == {second}
@@ -160,22 +160,22 @@ def test_a_name_that_looks_like_the_sheets_own_markup_is_text(
     audit_of: Callable[..., Audit], tmp_path: Path, name: str
 ) -> None:
     result = with_users(audit_of(ODD), [name])
-    assert name in users_in(written(result, tmp_path))
+    assert name in users_in(workbook_of(result, tmp_path))
 
 
 def test_names_that_look_like_escapes_and_odd_characters_are_kept(
     audit_of: Callable[..., Audit], tmp_path: Path
 ) -> None:
     names = ["_x0041_", "a\ufffeb", "a\rb", "\x00", "\u2028", " lead", "trail ", "&lt;", "\U0001f600"]
-    seen = users_in(written(with_users(audit_of(ODD, many=40), names), tmp_path))
-    assert set(names) <= {unescape(str(name)) for name in seen}
+    users = users_in(workbook_of(with_users(audit_of(ODD, many=40), names), tmp_path))
+    assert set(names) <= {unescape(str(name)) for name in users}
 
 
 def test_long_texts_are_cut_by_the_units_that_excel_counts(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     names = ["\U0001f600" * 20_000, "é" * 32_767, "<r>" + "x" * 40_000 + "</r>", "=" * 40_000]
-    seen = [str(name) for name in users_in(written(with_users(audit_of(ODD, many=40), names), tmp_path))]
-    assert names[1] in seen
-    cut = [name for name in seen if name.endswith("[cut: longer than a cell can hold]")]
+    users = [str(name) for name in users_in(workbook_of(with_users(audit_of(ODD, many=40), names), tmp_path))]
+    assert names[1] in users
+    cut = [name for name in users if name.endswith("[cut: longer than a cell can hold]")]
     assert sorted(name[0] for name in cut) == ["<", "=", "\U0001f600"]
     assert all(len(name.encode("utf-16-le")) <= 2 * 32_767 for name in cut)
 
@@ -202,14 +202,14 @@ def test_nothing_but_the_workbook_is_left_in_the_folder(audit_of: Callable[..., 
 
 
 def test_the_sheets_hold_the_tables_cell_by_cell(any_audit: Audit, tmp_path: Path) -> None:
-    book = written(any_audit, tmp_path)
+    book = workbook_of(any_audit, tmp_path)
     data = data_of(any_audit)
     empty = {name for name, table in data.items() if not table.num_rows and name != "Issues"}
     empty |= set() if any_audit.accounts else {"Accounts"}
     empty |= set() if len(any_audit.inputs) else {"Provenance"}
     assert book.sheetnames == [name for name in SHEETS if name not in empty]
     for name in sorted(data.keys() - empty):
-        columns = [one for one in data[name].column_names if one in {cell.value for cell in book[name][1]}]
+        columns = [column for column in data[name].column_names if column in {cell.value for cell in book[name][1]}]
         assert shown_in(book[name], columns) == expected(data[name].select(columns)), name
         assert set(data[name].column_names) - set(columns) <= {"active"}
     for name, status in (("Findings", "status"), ("Population judged", "outcome")):
@@ -220,7 +220,7 @@ def test_the_sheets_hold_the_tables_cell_by_cell(any_audit: Audit, tmp_path: Pat
 
 
 def test_texts_do_not_act(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
-    book = written(audit_of(ODD), tmp_path)
+    book = workbook_of(audit_of(ODD), tmp_path)
     for sheet in ("Findings", "Population judged", "Users"):
         column = next(cell.column for cell in book[sheet][1] if cell.value == "user")
         names = {str(row[0].value): row[0] for row in book[sheet].iter_rows(min_row=2, min_col=column, max_col=column)}
@@ -242,7 +242,7 @@ def test_texts_do_not_act(audit_of: Callable[..., Audit], tmp_path: Path) -> Non
 
 
 def test_accounts_are_text_and_worst_come_first(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
-    sheet = written(audit_of(ODD, many=200), tmp_path)["Findings"]
+    sheet = workbook_of(audit_of(ODD, many=200), tmp_path)["Findings"]
     assert {type(account) for account in column_of(sheet, "account_id")} == {str}
     order = [str(status) for status in column_of(sheet, "status")]
     assert order == sorted(order, key=["fail", "not_checked", "not_applicable", "pass"].index)
@@ -252,11 +252,11 @@ def test_accounts_are_text_and_worst_come_first(audit_of: Callable[..., Audit], 
 
 
 @pytest.mark.parametrize("limit", [5, 11, 12])
-def test_past_the_row_limit_a_table_goes_on_in_a_further_sheet(
+def test_a_table_beyond_the_row_limit_continues_in_a_further_sheet(
     audit_of: Callable[..., Audit], tmp_path: Path, limit: int
 ) -> None:
     result = audit_of([user(f"u{n}", **key(rotated="2026-01-01T00:00:00Z")) for n in range(11)])
-    book = written(result, tmp_path, row_limit=limit)
+    book = workbook_of(result, tmp_path, row_limit=limit)
     sheets = [name for name in book.sheetnames if name.startswith("Findings")]
     assert len(sheets) == {5: 3, 11: 2, 12: 1}[limit]
     users = [user for name in sheets for user in column_of(book[name], "user")]
@@ -275,7 +275,7 @@ def test_control_characters_and_long_texts_are_kept_or_cut_visibly(
         # Another ARN: with the name in it again, the line would be too long for a row of a report.
         user("b") | {"user": "b" * 40_000} | key(rotated="2026-01-01T00:00:00Z"),
     ]
-    book = written(audit_of(rows), tmp_path)
+    book = workbook_of(audit_of(rows), tmp_path)
     users = [str(user) for user in users_in(book)]
     assert users[0] in {"bell\x07", "bell_x0007_"}
     assert len(users[1]) == 32_767
@@ -285,9 +285,9 @@ def test_control_characters_and_long_texts_are_kept_or_cut_visibly(
 def test_equal_bytes(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of(ODD, many=100)
     first = write(result, tmp_path)
-    kept = first.read_bytes()
+    first_bytes = first.read_bytes()
     second = write(result, tmp_path)
-    assert kept == second.read_bytes()
+    assert first_bytes == second.read_bytes()
     with zipfile.ZipFile(second) as archive:  # the two writes may have fallen into one second
         properties = archive.read("docProps/core.xml")
         assert not re.findall(rb"\d{4}-\d\d-\d\d", properties), "no date is made up"
@@ -299,7 +299,10 @@ def test_equal_bytes(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
 def test_the_answer_and_the_limit_are_on_the_first_sheet(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of(ODD)
     cells = [
-        str(cell) for row in written(result, tmp_path)["Summary"].iter_rows(values_only=True) for cell in row if cell
+        str(cell)
+        for row in workbook_of(result, tmp_path)["Summary"].iter_rows(values_only=True)
+        for cell in row
+        if cell
     ]
     assert (
         "2 of 8 active passwords and access keys of IAM users unused for 45 days or more; 4 not checked; 2 pass."
@@ -334,19 +337,19 @@ def by_policy(tmp_path: Path, audit_of: Callable[..., Audit]) -> Audit:
     return audit_of(ODD, many=120, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
 
 
-def test_every_control_stands_in_the_summary_and_the_method(by_policy: Audit, tmp_path: Path) -> None:
-    book = written(by_policy, tmp_path)
+def test_every_control_is_in_the_summary_and_in_the_method(by_policy: Audit, tmp_path: Path) -> None:
+    book = workbook_of(by_policy, tmp_path)
     before = SHEETS.index("Accounts") + 1
     assert book.sheetnames == [*SHEETS[:before], "Waivers", *SHEETS[before:]]
     summary = list(book["Summary"].iter_rows(values_only=True))
     method = [str(cell) for row in book["Method"].iter_rows(values_only=True) for cell in row if cell]
-    for one, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True):
-        (row,) = [row for row in summary if row[0] == one.control.id and row[4] == one.severity]
-        assert str(row[1]).removesuffix(" *") == one.title
+    for check, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True):
+        (row,) = [row for row in summary if row[0] == check.control.id and row[4] == check.severity]
+        assert str(row[1]).removesuffix(" *") == check.title
         shown = [counts[name] if counts["judged"] else NOTHING for name in ("fail", "not_checked", "pass", "waived")]
         assert [*shown] == list(row[6:10])
-        assert any(text.startswith(one.control.id) for text in method)
-        assert any(one.say(one.control.fails_when) in text for text in method)
+        assert any(text.startswith(check.control.id) for text in method)
+        assert any(check.say(check.control.fails_when) in text for text in method)
     assert any("max_age_days = 30 (set by policy)" in text for text in method)
     assert not any(text.startswith("password-rotation") for text in method)
 
@@ -357,23 +360,23 @@ def test_the_summary_counts_accounts_by_requirement(
     audit_of: Callable[..., Audit], tmp_path: Path, benchmark: str, many: int
 ) -> None:
     result = audit_of(ODD, many=many, checklist=make_checklist(benchmark=benchmark))
-    sheet = written(result, tmp_path)["Summary"]
+    sheet = workbook_of(result, tmp_path)["Summary"]
     rows = [list(row) for row in sheet.iter_rows(values_only=True)]
     framework = FRAMEWORKS[benchmark]
-    said = f"Requirements of {framework.label}: number of accounts by result (sheet Requirements)"
-    at = next(number for number, row in enumerate(rows) if row[0] == said)
+    heading = f"Requirements of {framework.label}: number of accounts by result (sheet Requirements)"
+    at = next(number for number, row in enumerate(rows) if row[0] == heading)
     assert at < next(number for number, row in enumerate(rows) if row[0] == "By control")
     table = requirements_table(result.requirements, result.accounts).to_pandas().astype("str")
-    occurring = [met for met in RequirementStatus if (table["status"] == met.value).any()]
+    occurring = [status for status in RequirementStatus if (table["status"] == status.value).any()]
     words = [REQUIREMENT_STATUS_IN_WORDS[status] for status in occurring]
     header = [framework.heading_beside_titles, "requirement", None, *words]
     assert [cell or None for cell in rows[at + 1]][: len(header)] == header
     assert not any(rows[at + 1][len(header) :])
-    for below, one in enumerate(framework.requirements, start=at + 2):
-        mine = table["status"][table["requirement"] == one.number].tolist()
-        title = f"{one.title} (related)" if one.is_related else one.title
-        counts = [mine.count(met.value) for met in occurring]
-        assert rows[below][: len(header)] == [one.number, title, None, *counts]
+    for below, requirement in enumerate(framework.requirements, start=at + 2):
+        statuses = table["status"][table["requirement"] == requirement.number].tolist()
+        title = f"{requirement.title} (related)" if requirement.is_related else requirement.title
+        counts = [statuses.count(status.value) for status in occurring]
+        assert rows[below][: len(header)] == [requirement.number, title, None, *counts]
         assert sum(counts) == len(result.accounts)
         assert f"B{below + 1}:C{below + 1}" in {str(area) for area in sheet.merged_cells.ranges}
         assert sheet.cell(below + 1, 2).alignment.wrap_text
@@ -382,20 +385,18 @@ def test_the_summary_counts_accounts_by_requirement(
     assert rows[at + 2 + len(framework.requirements)][0] is None
 
 
-def test_the_summary_says_nothing_by_requirement_without_a_benchmark(by_policy: Audit, tmp_path: Path) -> None:
+def test_a_summary_without_a_benchmark_has_no_requirements(by_policy: Audit, tmp_path: Path) -> None:
     assert not any(
-        "number of accounts by result" in text for text in all_texts(written(by_policy, tmp_path), "Summary")
+        "number of accounts by result" in text for text in all_texts(workbook_of(by_policy, tmp_path), "Summary")
     )
 
 
-def test_what_six_statuses_come_to_has_a_ninth_column_as_wide_as_the_others(
-    audit_of: Callable[..., Audit], tmp_path: Path
-) -> None:
+def test_the_column_of_a_sixth_status_is_as_wide_as_the_others(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of(ODD, many=40, checklist=make_checklist(benchmark="cis-7.0"))
     codes = np.resize([status.code for status in RequirementStatus], len(result.accounts))
-    every = [one._replace(statuses=codes) for one in result.requirements]
+    every = [requirement._replace(statuses=codes) for requirement in result.requirements]
     result.__dict__["requirements"] = every
-    sheet = written(result, tmp_path)["Summary"]
+    sheet = workbook_of(result, tmp_path)["Summary"]
     head = REQUIREMENT_STATUS_IN_WORDS[RequirementStatus.NOT_APPLICABLE]
     heads = [cell for row in sheet.iter_rows() for cell in row if cell.value == head]
     assert [cell.column_letter for cell in heads] == ["I"]
@@ -403,7 +404,7 @@ def test_what_six_statuses_come_to_has_a_ninth_column_as_wide_as_the_others(
 
 
 def test_the_matrix_adds_up(by_policy: Audit, tmp_path: Path) -> None:
-    sheet = written(by_policy, tmp_path)["Accounts"]
+    sheet = workbook_of(by_policy, tmp_path)["Accounts"]
     above = list(sheet.iter_rows(max_row=4, values_only=True))
     assert above[0][0] == "Controls by account"
     assert [cell for cell in above[3] if cell] == ["all controls", "fails", "not checked"]
@@ -415,8 +416,8 @@ def test_the_matrix_adds_up(by_policy: Audit, tmp_path: Path) -> None:
     assert [list(row[1 : 1 + sums]) for row in rows] == shown.to_numpy().tolist()
     first = 1 + sums
     for column, name in enumerate(header[first : first + len(by_policy.checklist.checks)], start=first):
-        one = by_policy.checklist.checks[column - first]
-        assert name == f"{one.control.id}{f' ({one.requirement})' if one.requirement else ''}"
+        check = by_policy.checklist.checks[column - first]
+        assert name == f"{check.control.id}{f' ({check.requirement})' if check.requirement else ''}"
         counts = by_policy.by_control[column - first]
         numbers = [row[column] for row in rows if row[column] != "-"]
         waived = by_policy.findings["waiver"].notna() & (by_policy.findings["chosen"] == column - first)
@@ -425,21 +426,23 @@ def test_the_matrix_adds_up(by_policy: Audit, tmp_path: Path) -> None:
         assert bool(numbers) == bool(counts["judged"])
     undecided = {str(name).partition(" ")[0] for name in header[first + len(by_policy.checklist.checks) :]}
     assert undecided == {
-        one.control.id
-        for one, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True)
+        check.control.id
+        for check, counts in zip(by_policy.checklist.checks, by_policy.by_control, strict=True)
         if counts["not_checked"]
     }
 
 
-def test_exceptions_stand_apart(by_policy: Audit, tmp_path: Path) -> None:
-    book = written(by_policy, tmp_path)
+def test_waived_checks_are_listed_apart(by_policy: Audit, tmp_path: Path) -> None:
+    book = workbook_of(by_policy, tmp_path)
     header, *rows = book["Waivers"].iter_rows(values_only=True)
-    found = [dict(zip(header, row, strict=True)) for row in rows]
-    assert [(row["id"], row["state"]) for row in found] == [("sealed", "in force"), ("gone", "expired")]
+    waivers = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [(row["id"], row["state"]) for row in waivers] == [("sealed", "in force"), ("gone", "expired")]
     covered = [e for e in column_of(book["Findings"], "waiver") if e]
     assert covered == ["sealed"] * len(covered)
     assert (
-        len(covered) == by_policy.totals["waived"] == int(str(found[0]["failing"])) + int(str(found[0]["not_checked"]))
+        len(covered)
+        == by_policy.totals["waived"]
+        == int(str(waivers[0]["failing"])) + int(str(waivers[0]["not_checked"]))
     )
     assert book["Waivers"]["F2"].value == "=sealed"
     assert book["Waivers"]["F2"].data_type == "s"
@@ -457,11 +460,11 @@ def all_texts(book: Workbook, sheet: str) -> list[str]:
 
 
 @pytest.mark.parametrize("batch_rows", [7, 100_000])
-def test_a_sheet_holds_so_many_rows_what_matters_first_and_says_what_is_left_out(
+def test_a_cut_sheet_has_the_worst_rows_and_says_what_it_leaves_out(
     audit_of: Callable[..., Audit], tmp_path: Path, batch_rows: int
 ) -> None:
     result = audit_of([*ODD, user("late", arn="no arn")], many=200)
-    book = written(result, tmp_path, batch_rows, most_rows=20)
+    book = workbook_of(result, tmp_path, batch_rows, most_rows=20)
     data = data_of(result)
     assert min(table.num_rows for name, table in data.items() if name != "Issues") > 20
     summary = all_texts(book, "Summary")
@@ -470,7 +473,7 @@ def test_a_sheet_holds_so_many_rows_what_matters_first_and_says_what_is_left_out
         note = f"{data[name].num_rows - 20:,} further rows are in {file}.parquet"
         assert str(book[name]["A1"].value).startswith(f"{note}; "), name
         assert f"{data[name].num_rows - 20:,} rows" in summary
-        columns = [one for one in data[name].column_names if one in {cell.value for cell in book[name][3]}]
+        columns = [column for column in data[name].column_names if column in {cell.value for cell in book[name][3]}]
         assert shown_in(book[name], columns, 3) == expected(data[name].select(columns).slice(0, 20)), name
         assert book[name].freeze_panes == "A4"
         assert book[name].auto_filter.ref.startswith("A3:")
@@ -485,22 +488,24 @@ def test_the_gravest_issues_stay_where_issues_are_cut(audit_of: Callable[..., Au
     result = audit_of(ODD, many=40)
     levels = [-CODES[code].level for code in result.issues["code"]]
     assert len(levels) > 2
-    book = written(result, tmp_path, most_rows=2)
+    book = workbook_of(result, tmp_path, most_rows=2)
     codes = [row[4] for row in book["Issues"].iter_rows(min_row=4, values_only=True)]
     assert [-CODES[str(code)].level for code in codes] == sorted(levels)[:2]
     assert f"{len(levels) - 2:,} further row" in all_texts(book, "Issues")[0]
 
 
-def test_one_row_that_is_left_out_is_one(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_a_single_row_that_is_left_out_is_counted_in_the_singular(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
     result = audit_of([user(f"u{n}", **key(rotated="2026-01-01T00:00:00Z")) for n in range(11)])
     note = "1 further row is in findings.parquet"
-    assert any(text.startswith(note) for text in all_texts(written(result, tmp_path, most_rows=10), "Findings"))
-    assert not any(text.startswith(note) for text in all_texts(written(result, tmp_path, most_rows=11), "Findings"))
+    assert any(text.startswith(note) for text in all_texts(workbook_of(result, tmp_path, most_rows=10), "Findings"))
+    assert not any(text.startswith(note) for text in all_texts(workbook_of(result, tmp_path, most_rows=11), "Findings"))
 
 
-def test_what_is_cut_goes_on_in_further_sheets_too(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_a_cut_table_continues_in_further_sheets(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     result = audit_of(ODD, many=200)
-    book = written(result, tmp_path, 7, most_rows=20, row_limit=12)
+    book = workbook_of(result, tmp_path, 7, most_rows=20, row_limit=12)
     sheets = [name for name in book.sheetnames if name.startswith("Findings")]
     assert len(sheets) == 3
     rows = [row for name in sheets for row in shown_in(book[name], list(READING_ORDER), 3)[1:]]
@@ -511,20 +516,20 @@ def test_the_bytes_do_not_depend_on_batches_or_blocks(
     audit_of: Callable[..., Audit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = audit_of(ODD, many=100)
-    kept = write(result, tmp_path).read_bytes()
-    assert write(result, tmp_path, 3).read_bytes() == kept
+    expected_bytes = write(result, tmp_path).read_bytes()
+    assert write(result, tmp_path, 3).read_bytes() == expected_bytes
     monkeypatch.setattr(engine, "_BLOCK", 7)
-    assert write(result, tmp_path, 50).read_bytes() == kept
+    assert write(result, tmp_path, 50).read_bytes() == expected_bytes
     monkeypatch.setattr(engine, "_BLOCK", 1000)
     monkeypatch.setattr(engine, "_BLOCK_BYTES", 300)
-    assert write(result, tmp_path, 50).read_bytes() == kept
+    assert write(result, tmp_path, 50).read_bytes() == expected_bytes
 
 
 def test_the_method_says_what_the_sheets_hold(by_policy: Audit, tmp_path: Path) -> None:
-    method = all_texts(written(by_policy, tmp_path, most_rows=1234), "Method")
+    method = all_texts(workbook_of(by_policy, tmp_path, most_rows=1234), "Method")
     assert any("up to 1,234 rows" in text for text in method)
     assert any("<column>_state of users.parquet" in text for text in method)
-    assert not any(text.endswith("_state") for text in all_texts(written(by_policy, tmp_path), "Users"))
+    assert not any(text.endswith("_state") for text in all_texts(workbook_of(by_policy, tmp_path), "Users"))
 
 
 def test_a_long_reason_is_shown_whole(tmp_path: Path, audit_of: Callable[..., Audit]) -> None:
@@ -533,7 +538,7 @@ def test_a_long_reason_is_shown_whole(tmp_path: Path, audit_of: Callable[..., Au
     policy = f'[waivers.sealed]\nuser = "+1"\nreason = "{reason}"\nowner = "somebody"\nexpires = 2026-12-31\n'
     (tmp_path / "policy.toml").write_text(policy)
     result = audit_of(ODD, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
-    sheet = written(result, tmp_path)["Waivers"]
+    sheet = workbook_of(result, tmp_path)["Waivers"]
     assert sheet["F2"].value == reason
     assert sheet["F2"].alignment.wrap_text
     needed = len(textwrap.wrap(reason, int(sheet.column_dimensions["F"].width)))

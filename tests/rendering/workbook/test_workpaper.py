@@ -1,4 +1,4 @@
-"""The sheets on which reviewers work, and what becomes of their marks in the next workbook."""
+"""The sheets in which reviewers work, and how the next workbook takes over their marks."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 
-def write(found: Audit, path: Path, marks: Marks | None = None, *, most_rows: int = 100_000) -> Path:
-    (written,) = excel.write(found, found.tables, path, marks=marks, most_rows=most_rows)
+def write(result: Audit, path: Path, marks: Marks | None = None, *, most_rows: int = 100_000) -> Path:
+    (written,) = excel.write(result, result.tables, path, marks=marks, most_rows=most_rows)
     return written
 
 
-def noted(path: Path) -> list[dict[str, Any]]:
+def exceptions_noted(path: Path) -> list[dict[str, Any]]:
     """Return the exceptions noted, by the first line of each key cell."""
     header, *rows = load_workbook(path)[SHEET].iter_rows(min_row=4, values_only=True)
-    found = [dict(zip(map(str, header), row, strict=True)) for row in rows]
-    return [row | {name: str(row[name] or "").partition("\n")[0] for name in KEY} for row in found]
+    rows_as_dicts = [dict(zip(map(str, header), row, strict=True)) for row in rows]
+    return [row | {name: str(row[name] or "").partition("\n")[0] for name in KEY} for row in rows_as_dicts]
 
 
 def filled_in(path: Path, *marks: tuple[int, str, object], sheet: str = SHEET) -> Path:
@@ -74,28 +74,28 @@ def all_of(audit_of: Callable[..., Audit]) -> Audit:
     return audit_of(ODD, many=120, checklist=make_checklist())
 
 
-def test_the_exceptions_noted_are_what_fails_and_is_not_waived(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_the_exceptions_noted_are_the_failures_that_are_not_waived(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
     (tmp_path / "policy.toml").write_text(
         '[waivers.known]\nuser = "user-1*"\nreason = "r"\nowner = "o"\nexpires = 2026-12-31\n'
     )
-    found = audit_of(ODD, many=120, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
-    rows = noted(write(found, tmp_path / "a.xlsx"))
-    fails = found.findings[(found.findings["status"] == Status.FAIL) & found.findings["waiver"].isna()]
-    assert 0 < len(fails) < (found.findings["status"] == Status.FAIL).sum()
-    wanted = fails[["account_id", "user", "credential", "control"]].astype("object").fillna("")
-    assert sorted(tuple(row[name] for name in KEY) for row in rows) == sorted(map(tuple, wanted.to_numpy().tolist()))
+    result = audit_of(ODD, many=120, checklist=make_checklist(policy=read_policy(tmp_path / "policy.toml")))
+    rows = exceptions_noted(write(result, tmp_path / "a.xlsx"))
+    fails = result.findings[(result.findings["status"] == Status.FAIL) & result.findings["waiver"].isna()]
+    assert 0 < len(fails) < (result.findings["status"] == Status.FAIL).sum()
+    expected = fails[["account_id", "user", "credential", "control"]].astype("object").fillna("")
+    assert sorted(tuple(row[name] for name in KEY) for row in rows) == sorted(map(tuple, expected.to_numpy().tolist()))
     assert all(row[name] is None for row in rows for name in BY_HAND)
     texts = [str(row[0]) for row in load_workbook(tmp_path / "a.xlsx")[SHEET].iter_rows(max_row=3, values_only=True)]
     assert texts[1].startswith(f"{len(fails)} failures, most severe first")
     assert "A waiver accepts" in texts[1]
 
 
-def test_of_a_control_with_several_limits_only_the_strictest_is_noted(
-    audit_of: Callable[..., Audit], tmp_path: Path
-) -> None:
-    found = audit_of(ODD, many=120, checklist=make_checklist(benchmark=["cis-1.2", "cis-7.0"]))
-    assert found.checklist.repeated
-    rows = noted(write(found, tmp_path / "a.xlsx"))
+def test_only_the_strictest_limit_of_a_control_is_noted(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+    result = audit_of(ODD, many=120, checklist=make_checklist(benchmark=["cis-1.2", "cis-7.0"]))
+    assert result.checklist.repeated
+    rows = exceptions_noted(write(result, tmp_path / "a.xlsx"))
     keys = [tuple(row[name] for name in KEY) for row in rows]
     assert len(keys) == len(set(keys))
 
@@ -115,19 +115,19 @@ def test_the_sheet_has_nine_columns_that_fit_a_page_as_they_are(all_of: Audit, t
 
 
 def column_style(sheet: Worksheet, column: int) -> ColumnDimension:
-    """Return how cells look that a column does not have; neighbours that look alike are kept as one."""
-    (found,) = [one for one in sheet.column_dimensions.values() if (one.min or 0) <= column <= (one.max or 0)]
-    assert isinstance(found, ColumnDimension)
-    return found
+    """Return the style of a column's empty cells; neighbours of the same style are stored as one group."""
+    (style,) = [group for group in sheet.column_dimensions.values() if (group.min or 0) <= column <= (group.max or 0)]
+    assert isinstance(style, ColumnDimension)
+    return style
 
 
 def locked(sheet: Worksheet, row: int, column: int) -> bool:
     return bool(sheet.cell(row, column).protection.locked)
 
 
-def test_only_what_reviewers_fill_in_is_unlocked_and_no_sheet_has_a_password(all_of: Audit, tmp_path: Path) -> None:
-    ((account, who, credential, noted_by),) = _first(all_of)
-    marks = marks_of([Mark(account, who, credential, noted_by, "", True, "c", "r", "2026-12-01", "x")])  # noqa: FBT003
+def test_only_cells_for_reviewers_are_unlocked_and_no_sheet_has_a_password(all_of: Audit, tmp_path: Path) -> None:
+    ((account, user_name, credential, noted_by),) = _first(all_of)
+    marks = marks_of([Mark(account, user_name, credential, noted_by, "", True, "c", "r", "2026-12-01", "x")])  # noqa: FBT003
     book = load_workbook(write(all_of, tmp_path / "a.xlsx", marks))
     for sheet in book:
         assert sheet.protection.sheet
@@ -144,9 +144,9 @@ def test_only_what_reviewers_fill_in_is_unlocked_and_no_sheet_has_a_password(all
     assert unlocked == {date_cell, *names}
 
 
-def _first(found: Audit) -> list[tuple[str, str, str, str]]:
+def _first(result: Audit) -> list[tuple[str, str, str, str]]:
     """Return the key of the worst failure."""
-    fails = found.worst_first
+    fails = result.worst_first
     fails = fails[fails["status"] == Status.FAIL].head(1)
     return [tuple(row) for row in fails[["account_id", "user", "credential", "control"]].astype("str").to_numpy()]
 
@@ -157,12 +157,12 @@ def test_marks_are_carried_over_to_the_same_failures(all_of: Audit, tmp_path: Pa
         *((0, "comment", "=1+1"), (0, "tick", "x"), (2, "management response", " will be\nfixed ")),
         *((2, "due", date(2026, 12, 24)), (3, "due", "next week"), (5, "comment", 12)),
     )
-    before = noted(path)
+    before = exceptions_noted(path)
     marks = read_marks([path])
-    after = noted(write(all_of, tmp_path / "new.xlsx", marks))
+    after = exceptions_noted(write(all_of, tmp_path / "new.xlsx", marks))
     assert [{name: row[name] for name in KEY} for row in after] == [{name: row[name] for name in KEY} for row in before]
     marked = {at: {name: row[name] for name in BY_HAND if row[name] is not None} for at, row in enumerate(after)}
-    assert {at: found for at, found in marked.items() if found} == {
+    assert {at: entries for at, entries in marked.items() if entries} == {
         0: {"comment": "=1+1", "tick": "x"},
         2: {"management response": "will be\nfixed", "due": after[2]["due"]},
         3: {"due": "next week"},
@@ -173,18 +173,18 @@ def test_marks_are_carried_over_to_the_same_failures(all_of: Audit, tmp_path: Pa
     assert (cell.data_type, cell.quotePrefix) == ("s", True)
     assert CarriedOver.to(tmp_path / "new.xlsx", marks) == CarriedOver(marks, 4, ())
     # And once more: nothing is lost on the way.
-    assert noted(write(all_of, tmp_path / "third.xlsx", read_marks([tmp_path / "new.xlsx"]))) == after
+    assert exceptions_noted(write(all_of, tmp_path / "third.xlsx", read_marks([tmp_path / "new.xlsx"]))) == after
 
 
-def test_a_mark_on_what_no_longer_fails_is_listed_and_comes_back_with_its_failure(
+def test_a_mark_without_its_failure_is_listed_and_returns_with_the_failure(
     audit_of: Callable[..., Audit], tmp_path: Path
 ) -> None:
     rows = [user(f"u{n}", **key(rotated="2026-01-01T00:00:00Z")) for n in range(3)]
-    one = audit_of(rows)
-    path = filled_in(write(one, tmp_path / "old.xlsx"), (1, "comment", "asked"), (1, "due", date(2026, 12, 24)))
-    gone = noted(path)[1]["user"]
-    two = audit_of([row for row in rows if row["user"] != gone])
-    second = write(two, tmp_path / "two.xlsx", read_marks([path]))
+    first = audit_of(rows)
+    path = filled_in(write(first, tmp_path / "old.xlsx"), (1, "comment", "asked"), (1, "due", date(2026, 12, 24)))
+    gone = exceptions_noted(path)[1]["user"]
+    fewer_failures = audit_of([row for row in rows if row["user"] != gone])
+    second = write(fewer_failures, tmp_path / "two.xlsx", read_marks([path]))
     carried = CarriedOver.to(second, read_marks([path]))
     assert [mark.user for mark in carried.without_row] == [gone]
     assert carried.beside_rows == 0
@@ -193,11 +193,11 @@ def test_a_mark_on_what_no_longer_fails_is_listed_and_comes_back_with_its_failur
     assert dict(zip(header, row, strict=True))["comment"] == "asked"
     third = write(audit_of(rows), tmp_path / "three.xlsx", read_marks([second]))
     assert WITHOUT_ROW not in load_workbook(third).sheetnames
-    assert [row["comment"] for row in noted(third)] == [None, "asked", None]
+    assert [row["comment"] for row in exceptions_noted(third)] == [None, "asked", None]
 
 
-def marks_of(some: Iterable[Mark]) -> Marks:
-    return Marks((Source("x", "0"),), tuple(some), ())
+def marks_of(marks: Iterable[Mark]) -> Marks:
+    return Marks((Source("x", "0"),), tuple(marks), ())
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8).map(str.strip)
@@ -209,38 +209,40 @@ MARKS = st.dictionaries(
 
 
 @given(MARKS, st.lists(st.tuples(KEYS, PLACES), max_size=6, unique=True), st.integers(0, 6))
-def test_no_mark_is_lost_and_none_is_doubled_nor_put_beside_another_failure(
+def test_every_mark_is_kept_once_and_beside_no_other_failure(
     written_marks: dict[Any, Any], rows: list[tuple[tuple[str, ...], str]], room: int
 ) -> None:
     table = pa.table(
         {name: pa.array([key[at] for key, _ in rows], pa.string()) for at, name in enumerate(KEY)}
         | {FINDING: pa.array([f"why\n{place}" for _, place in rows], pa.string())}
     )
-    marks = [Mark._make((*whole, place, *rest)) for (whole, place), rest in written_marks.items()]
-    beside, left = marks_of(marks).beside(table, room)
-    cells = [[tuple(row[name] or "" for name in BY_HAND) for row in one.to_pylist()] for one in (beside, left)]
-    found = sorted(one for some in cells for one in some if any(one))
-    assert found == sorted(mark.cells for mark in marks)
+    marks = [Mark._make((*mark_key, place, *cells)) for (mark_key, place), cells in written_marks.items()]
+    beside, without_row = marks_of(marks).beside(table, room)
+    cells = [
+        [tuple(row[name] or "" for name in BY_HAND) for row in sheet.to_pylist()] for sheet in (beside, without_row)
+    ]
+    filled = sorted(row for rows_of_sheet in cells for row in rows_of_sheet if any(row))
+    assert filled == sorted(mark.cells for mark in marks)
     assert [tuple(row[name] or "" for name in KEY) for row in beside.to_pylist()] == [key for key, _ in rows[:room]]
-    for (whole, place), written in zip(rows, cells[0], strict=False):
-        alone = [other for other, _ in rows].count(whole) == 1
-        same = [one for one in marks if one.key[:4] == whole]
-        fitting = [one.cells for one in same if one.place == place or (alone and one.is_alone)]
+    for (failure, place), written in zip(rows, cells[0], strict=False):
+        alone = [row_key for row_key, _ in rows].count(failure) == 1
+        of_failure = [mark for mark in marks if mark.key[:4] == failure]
+        fitting = [mark.cells for mark in of_failure if mark.place == place or (alone and mark.is_alone)]
         assert not any(written) or written in fitting
-    assert all(row[WHY] for row in left.to_pylist())
+    assert all(row[WHY] for row in without_row.to_pylist())
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda path: path.write_bytes(b"user,arn\n"), "is not a workbook"),
         (lambda path: path.exists(), "cannot read"),
         (lambda path: path.mkdir(), "cannot read"),
     ],
 )
-def test_what_is_no_workbook_is_an_error(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+def test_a_file_that_is_no_workbook_is_an_error(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
     make(tmp_path / "old.xlsx")
-    with pytest.raises(InputError, match=f"--carry-over: .*{said}"):
+    with pytest.raises(InputError, match=f"--carry-over: .*{message}"):
         read_marks([tmp_path / "old.xlsx"])
 
 
@@ -253,7 +255,7 @@ def test_a_heading_that_was_changed_is_named(all_of: Audit, tmp_path: Path) -> N
         read_marks([path])
 
 
-def test_a_sign_off_is_not_carried_over_and_that_is_told(all_of: Audit, tmp_path: Path) -> None:
+def test_a_sign_off_is_not_carried_over_and_the_run_says_so(all_of: Audit, tmp_path: Path) -> None:
     path = write(all_of, tmp_path / "old.xlsx")
     assert not read_marks([path]).signed
     book = load_workbook(path)
@@ -265,14 +267,14 @@ def test_a_sign_off_is_not_carried_over_and_that_is_told(all_of: Audit, tmp_path
     assert any("Sign-off is not carried over" in line for line in lines)
 
 
-def test_marks_of_several_workbooks_are_joined_and_what_they_dispute_is_named(all_of: Audit, tmp_path: Path) -> None:
-    one = filled_in(write(all_of, tmp_path / "one.xlsx"), (0, "comment", "from one"), (1, "tick", "x"))
-    two = filled_in(
+def test_marks_of_several_workbooks_are_joined_and_contradictions_are_named(all_of: Audit, tmp_path: Path) -> None:
+    first = filled_in(write(all_of, tmp_path / "one.xlsx"), (0, "comment", "from one"), (1, "tick", "x"))
+    second = filled_in(
         write(all_of, tmp_path / "two.xlsx"), (0, "comment", "from two"), (0, "due", "soon"), (2, "tick", "y")
     )
-    marks = read_marks([one, two])
+    marks = read_marks([first, second])
     new = write(all_of, tmp_path / "new.xlsx", marks)
-    assert [(row["comment"], row["due"], row["tick"]) for row in noted(new)[:3]] == [
+    assert [(row["comment"], row["due"], row["tick"]) for row in exceptions_noted(new)[:3]] == [
         ("from two", "soon", None),
         (None, None, "x"),
         (None, None, "y"),
@@ -287,11 +289,11 @@ def test_a_failure_without_room_keeps_its_mark_and_is_not_called_fixed(all_of: A
     header, row = load_workbook(second)[WITHOUT_ROW].iter_rows(values_only=True)
     assert "--workbook-rows" in str(dict(zip(header, row, strict=True))[WHY])
     third = write(all_of, tmp_path / "whole.xlsx", read_marks([second]))
-    assert [at for at, row in enumerate(noted(third)) if row["comment"] == "deep"] == [7]
+    assert [at for at, row in enumerate(exceptions_noted(third)) if row["comment"] == "deep"] == [7]
 
 
-def test_of_a_user_found_twice_the_line_decides(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_the_line_tells_apart_two_rows_of_the_same_user(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     twice = [user("u", **key(rotated="2026-01-01T00:00:00Z")) for _ in range(2)]
     path = filled_in(write(audit_of(twice), tmp_path / "old.xlsx"), (1, "comment", "the second"))
     new = write(audit_of(twice), tmp_path / "new.xlsx", read_marks([path]))
-    assert [row["comment"] for row in noted(new)] == [None, "the second"]
+    assert [row["comment"] for row in exceptions_noted(new)] == [None, "the second"]

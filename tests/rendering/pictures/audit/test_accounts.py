@@ -15,7 +15,7 @@ from tests.rendering.pictures.figures import (
     OLD_KEY,
     assert_readable,
     bars,
-    drawn,
+    figure_of,
     texts,
     title,
     visible,
@@ -33,13 +33,13 @@ def test_the_accounts_are_those_with_the_most_failures(audit_of: Callable[..., A
     failing = result.by_account["fail"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(failing.index[:15])
     assert [bar.get_width() for bar in bars(figure, 0)] == failing.head(15).tolist()
-    rest = failing.iloc[15:]
+    further = failing.iloc[15:]
     assert title(result, "accounts").endswith(f"these 15 have {failing.head(15).sum():,} of {failing.sum():,}")
-    left_out = f"Not shown: {(rest > 0).sum()} further accounts with {rest.sum():,} failing credentials."
+    left_out = f"Not shown: {(further > 0).sum()} further accounts with {further.sum():,} failing credentials."
     assert any(left_out in text for text in texts(figure))
 
 
-def test_an_unknown_account_is_said(tmp_path: Path) -> None:
+def test_the_picture_says_that_an_account_is_unknown(tmp_path: Path) -> None:
     no_arn = tuple(column for column in COLUMNS_22 if column != "arn")
     write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
     nowhere = audit([str(tmp_path / "reports")], Settings(unused(), as_of=AS_OF))
@@ -52,12 +52,12 @@ def test_an_unknown_account_is_said(tmp_path: Path) -> None:
     assert "unknown" in [label.get_text() for label in figure.axes[0].get_yticklabels()]
 
 
-def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(planned: Callable[..., Audit]) -> None:
-    result = planned("policy", ODD, 700)
-    figure = drawn(result, "accounts")
+def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(audit_by_plan: Callable[..., Audit]) -> None:
+    result = audit_by_plan("policy", ODD, 700)
+    figure = figure_of(result, "accounts")
     failing = result.by_account["fail"].head(15)
-    found = result.findings[result.findings["status"] == "fail"]
-    covered = found[found["waiver"].notna()]["account_id"].value_counts().to_dict()
+    failures = result.findings[result.findings["status"] == "fail"]
+    covered = failures[failures["waiver"].notna()]["account_id"].value_counts().to_dict()
     rows = {account: [0.0, 0.0] for account in failing.index}
     for bar in bars(figure, 0):
         rows[failing.index[round(bar.get_y() + bar.get_height() / 2)]][bar.get_hatch() is not None] = bar.get_width()
@@ -68,21 +68,21 @@ def test_accounts_are_ranked_by_all_findings_and_exceptions_are_hatched(planned:
     assert "number of failures; hatched: waived" in texts(figure)
 
 
-def test_numbers_of_accounts_are_whole_and_names_stand_in_one_line(tmp_path: Path) -> None:
+def test_numbers_of_accounts_are_whole_and_names_are_in_one_line(tmp_path: Path) -> None:
     count = 9
     for number in range(count):
         account = f"{111122220000 + number}"
         rows = [user(f"u{n}", account=account, **OLD_KEY) for n in range(number + 1)]
         write(tmp_path / f"reports/2026-10-31/{account}.csv", csv_of(root(account), *rows))
     names = {f"{111122220000 + n}": f"payments-and-settlement-production-eu-central-1-{n}" for n in range(count)}
-    write(tmp_path / "accounts.csv", "\n".join(["account,name", *(",".join(one) for one in names.items())]))
+    write(tmp_path / "accounts.csv", "\n".join(["account,name", *(",".join(row) for row in names.items())]))
     for chosen in (count, 3):
         paths = [f"reports/2026-10-31/{account}.csv" for account in list(names)[:chosen]]
         options = ["--accounts", "accounts.csv", "--benchmark", "cis-7.0", "--format", "parquet", "-o", "out"]
         assert run("audit", *paths, *options, cwd=tmp_path).returncode in {1, 3}
         result = EvidenceSet.at(str(tmp_path / "out")).summary
         for name, between in (("accounts", "  "), ("matrix", "\n"), ("requirements", "\n")):
-            figure = drawn(result, name)
+            figure = figure_of(result, name)
             assert_readable(figure)
             heads = [text for text in visible(figure) if text.get_text()[:12] in names]
             assert len(heads) == chosen

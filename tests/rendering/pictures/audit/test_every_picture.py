@@ -1,4 +1,4 @@
-"""What holds of every picture of an audit."""
+"""What is true of every picture of an audit."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from analyzer.rendering.pictures import render
 from analyzer.rendering.pictures.audit import accounts, age_vs_idle, idle_days, matrix, status
 from tests.audits import ODD
 from tests.rendering.pictures.figures import (
-    MANY,
+    MANY_USERS,
     OLD_KEY,
     PLANS,
     SOME_FRAMEWORKS,
     assert_readable,
     bars,
-    drawn,
+    figure_of,
     policy_in,
-    shown,
+    shown_pictures,
     subtitle,
     texts,
     title,
@@ -45,45 +45,47 @@ OF_SEVERAL = {"matrix": "Only one control was judged.", "requirements": "No fram
 
 @pytest.mark.parametrize("name", render.AUDIT)
 def test_every_text_is_readable(any_audit: Audit, name: str) -> None:
-    if name in shown(any_audit):
-        assert_readable(drawn(any_audit, name))
+    if name in shown_pictures(any_audit):
+        assert_readable(figure_of(any_audit, name))
 
 
-@pytest.mark.parametrize("users", [8, 50, MANY])
+@pytest.mark.parametrize("users", [8, 50, MANY_USERS])
 @pytest.mark.parametrize("name", [name for name in render.AUDIT if name not in OF_SEVERAL])
-def test_every_text_is_readable_at_any_size(sized: Callable[[int], Audit], users: int, name: str) -> None:
-    assert_readable(drawn(sized(users), name))
+def test_every_text_is_readable_at_any_size(audit_of_size: Callable[[int], Audit], users: int, name: str) -> None:
+    assert_readable(figure_of(audit_of_size(users), name))
 
 
 @pytest.mark.parametrize("limit", [1, 10, 1_461, 36_500])
 @pytest.mark.parametrize("name", ["idle_days", "age_vs_idle"])
-@pytest.mark.parametrize("users", [50, MANY])
-def test_every_text_is_readable_at_any_limit(sized: Callable[[int], Audit], users: int, name: str, limit: int) -> None:
-    assert_readable(drawn(with_limit(sized(users), limit), name))
+@pytest.mark.parametrize("users", [50, MANY_USERS])
+def test_every_text_is_readable_at_any_limit(
+    audit_of_size: Callable[[int], Audit], users: int, name: str, limit: int
+) -> None:
+    assert_readable(figure_of(with_limit(audit_of_size(users), limit), name))
 
 
 @pytest.mark.parametrize("checklist", PLANS)
 @pytest.mark.parametrize(("rows", "many"), [(ODD, 700), ([], 0), (ODD[:1], 0), (ODD, 0)])
 def test_every_text_of_several_controls_is_readable(
-    planned: Callable[..., Audit], checklist: str, rows: list[dict[str, str]], many: int
+    audit_by_plan: Callable[..., Audit], checklist: str, rows: list[dict[str, str]], many: int
 ) -> None:
-    result = planned(checklist, rows, many)
-    for name in shown(result):
-        assert_readable(drawn(result, name))
+    result = audit_by_plan(checklist, rows, many)
+    for name in shown_pictures(result):
+        assert_readable(figure_of(result, name))
 
 
 @pytest.mark.parametrize("name", ["status", "matrix", "accounts"])
-def test_long_names_big_numbers_and_more_controls_are_readable(planned: Callable[..., Audit], name: str) -> None:
-    result = planned("policy", ODD, 200)
+def test_long_names_big_numbers_and_more_controls_are_readable(audit_by_plan: Callable[..., Audit], name: str) -> None:
+    result = audit_by_plan("policy", ODD, 200)
     for endings in (["x" * 40], ["x" * 40, "y" * 40]):
         long = with_long_names(result, endings)
         assert long.totals["judged"] == len(endings) * result.totals["judged"] > 0
-        assert_readable(drawn(long, name))
+        assert_readable(figure_of(long, name))
     big = replace(result)
     big.__dict__["by_control"] = [{n: c * 123_456 for n, c in counts.items()} for counts in big.by_control]
     big.__dict__["matrix"] = {status: counts * 123_456 for status, counts in big.matrix.items()}
     big.__dict__["by_account"] = big.by_account * 123_456
-    assert_readable(drawn(big, name))
+    assert_readable(figure_of(big, name))
 
 
 @pytest.mark.parametrize("name", render.AUDIT)
@@ -101,30 +103,30 @@ def test_without_data_there_is_no_picture(
 
 
 @pytest.mark.parametrize("name", render.AUDIT)
-def test_without_any_finding_there_is_no_picture(planned: Callable[..., Audit], name: str) -> None:
-    result = planned("cis-7.0", [])
+def test_without_any_finding_there_is_no_picture(audit_by_plan: Callable[..., Audit], name: str) -> None:
+    result = audit_by_plan("cis-7.0", [])
     nothing = replace(result, inputs=result.inputs.iloc[:0], tallies=TALLIES.empty_table())
     assert why_not(render.AUDIT[name], nothing) == "These reports have no IAM user."
     if name in {"idle_days", "age_vs_idle"}:
         assert why_not(render.AUDIT[name], result) == "These reports have no IAM user."
 
 
-def test_where_all_passes_only_what_shows_passes_is_made(audit_of: Callable[..., Audit]) -> None:
+def test_only_pictures_of_passes_are_drawn_where_all_passes(audit_of: Callable[..., Audit]) -> None:
     passing = user("a", **password(changed="2026-10-30T00:00:00Z", used="2026-10-31T00:00:00Z"), mfa_active="true")
     result = audit_of([passing], checklist=make_checklist(controls=["unused-credentials", "console-mfa"]))
-    assert shown(result) == ["idle_days", "status", "matrix"]
+    assert shown_pictures(result) == ["idle_days", "status", "matrix"]
     assert why_not(accounts.draw, result) == "No control fails in any account."
     assert why_not(age_vs_idle.draw, result) == "No IAM user in the judged reports has an active access key."
 
 
-def test_what_no_picture_can_show_is_said(audit_of: Callable[..., Audit]) -> None:
+def test_the_reason_for_a_missing_picture_is_given(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **key(rotated="2020-01-01T00:00:00Z", used=""))])
     assert why_not(idle_days.draw, result) == "No active password or access key has a known idle time."
     assert why_not(accounts.draw, result) == "No credential fails in any account; 1 check not checked."
     assert why_not(age_vs_idle.draw, result) == ("No active access key has both a known age and a known idle time.")
 
 
-def test_one_is_singular_and_fails(audit_of: Callable[..., Audit]) -> None:
+def test_a_single_credential_that_fails_is_in_the_singular(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **OLD_KEY)])
     assert title(result, "idle_days") == "1 of 1 active credential idle for 45 days or more"
     assert title(result, "status") == "1 of 1 active credential fails"
@@ -134,7 +136,7 @@ def test_one_is_singular_and_fails(audit_of: Callable[..., Audit]) -> None:
     assert {"1 access key", "0 passwords"} <= set(texts(status.draw(result)))
 
 
-def test_none_of_one_fails(audit_of: Callable[..., Audit]) -> None:
+def test_a_single_credential_that_passes_is_in_the_singular(audit_of: Callable[..., Audit]) -> None:
     result = audit_of([user("a", **password(changed="2026-10-30T00:00:00Z", used="2026-10-31T00:00:00Z"))])
     assert title(result, "status") == "0 of 1 active credential fails"
     assert why_not(accounts.draw, result) == "No credential fails in any account."
@@ -153,22 +155,22 @@ def test_root_is_called_excluded_only_where_it_is(
     audit_of: Callable[..., Audit], controls: list[str], excluded: bool
 ) -> None:
     result = audit_of(ODD, checklist=make_checklist(controls=controls))
-    for name in shown(result):
-        # Of idle time, root has none that counts, whatever else is judged.
-        told = excluded or name in {"idle_days", "age_vs_idle"}
-        assert ("root excluded" in subtitle(result, name)) == told
+    for name in shown_pictures(result):
+        # Pictures of idle time leave root out, whatever else is judged.
+        expected = excluded or name in {"idle_days", "age_vs_idle"}
+        assert ("root excluded" in subtitle(result, name)) == expected
 
 
 @pytest.mark.parametrize("benchmark", SOME_FRAMEWORKS)
-def test_the_benchmark_is_named(planned: Callable[..., Audit], benchmark: str) -> None:
-    result = planned(benchmark, ODD)
-    for name in shown(result):
+def test_the_benchmark_is_named(audit_by_plan: Callable[..., Audit], benchmark: str) -> None:
+    result = audit_by_plan(benchmark, ODD)
+    for name in shown_pictures(result):
         assert subtitle(result, name).startswith(f"{FRAMEWORKS[benchmark].title} · ")
     assert FRAMEWORKS[benchmark].label in " ".join(texts(status.draw(result)))
-    assert "Benchmark" not in subtitle(planned("all", ODD), "status")
+    assert "Benchmark" not in subtitle(audit_by_plan("all", ODD), "status")
 
 
-def test_what_fails_only_where_excepted_is_said(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_pictures_say_which_controls_fail_only_where_waived(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     checklist = make_checklist(
         policy=policy_in(tmp_path), controls=["mfa-every-user", "root-hardware-mfa", "console-mfa"]
     )
@@ -183,7 +185,9 @@ def test_what_fails_only_where_excepted_is_said(audit_of: Callable[..., Audit], 
     ]
 
 
-def test_exceptions_are_told_where_no_picture_tells_them_apart(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_pictures_that_do_not_show_waived_checks_apart_count_them(
+    audit_of: Callable[..., Audit], tmp_path: Path
+) -> None:
     checklist = make_checklist(controls=["unused-credentials"], policy=policy_in(tmp_path))
     result = audit_of([user("7", **OLD_KEY), user("a", **OLD_KEY)], checklist=checklist)
     for name in ("idle_days", "status"):

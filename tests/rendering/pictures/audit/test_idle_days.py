@@ -14,9 +14,9 @@ from analyzer.judging.staleness import EXACT
 from analyzer.rendering.pictures.audit import idle_days
 from tests.audits import ODD
 from tests.rendering.pictures.figures import (
-    MANY,
+    MANY_USERS,
     bars,
-    drawn,
+    figure_of,
     numbers,
     subtitle,
     texts,
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from tests.running import Audit
 
 
-def test_the_bins_of_idle_time_hold_all_that_is_exact(sized: Callable[[int], Audit]) -> None:
-    result = sized(MANY)
+def test_the_bins_hold_every_exact_idle_time(audit_of_size: Callable[[int], Audit]) -> None:
+    result = audit_of_size(MANY_USERS)
     figure = idle_days.draw(result)
-    known = result.findings[result.findings["reason"].isin(list(EXACT))]
-    days = known["idle_days"].to_numpy(dtype=np.int64)
-    is_password = (known["credential"] == "password").to_numpy()
+    exact = result.findings[result.findings["reason"].isin(list(EXACT))]
+    days = exact["idle_days"].to_numpy(dtype=np.int64)
+    is_password = (exact["credential"] == "password").to_numpy()
     assert title(result, "idle_days").startswith(f"{result.totals[Status.FAIL]:,} of {result.totals['judged']:,} ")
     for panel, chosen in enumerate((is_password, ~is_password)):
         heights = [bar.get_height() for bar in bars(figure, panel)]
@@ -46,12 +46,12 @@ def test_the_bins_of_idle_time_hold_all_that_is_exact(sized: Callable[[int], Aud
         assert counts == [f"{int(height):,}" for height in heights if height]
         assert figure.axes[panel].get_ylabel().startswith(f"{chosen.sum():,} ")
     left_out = sum(numbers(figure.texts[2].get_text()))
-    assert left_out == len(result.findings) - len(known)
+    assert left_out == len(result.findings) - len(exact)
 
 
 @pytest.mark.parametrize("limit", [1, 10, 45, 400, 5_000])
-def test_no_bin_lies_on_both_sides_of_the_limit(sized: Callable[[int], Audit], limit: int) -> None:
-    result = sized(MANY)
+def test_no_bin_is_on_both_sides_of_the_limit(audit_of_size: Callable[[int], Audit], limit: int) -> None:
+    result = audit_of_size(MANY_USERS)
     figure = idle_days.draw(with_limit(result, limit))
     exact = result.findings[result.findings["reason"].isin(list(EXACT))]
     late = [
@@ -64,17 +64,17 @@ def test_no_bin_lies_on_both_sides_of_the_limit(sized: Callable[[int], Audit], l
 
 
 @pytest.mark.parametrize("name", ["idle_days", "age_vs_idle"])
-def test_idle_time_is_that_of_unused_credentials_alone(
-    planned: Callable[..., Audit], audit_of: Callable[..., Audit], name: str
+def test_idle_time_is_the_same_beside_other_controls(
+    audit_by_plan: Callable[..., Audit], audit_of: Callable[..., Audit], name: str
 ) -> None:
     lone = audit_of(ODD, many=500)
     for checklist in ("all", "cis-7.0", "security-hub"):
-        several = planned(checklist, ODD, 500)
-        figure, wanted = drawn(several, name), drawn(lone, name)
-        # All texts but the line that says what it is about.
-        assert [t for t in texts(figure) if " · " not in t] == [t for t in texts(wanted) if " · " not in t]
+        several = audit_by_plan(checklist, ODD, 500)
+        figure, expected = figure_of(several, name), figure_of(lone, name)
+        # All texts but the subtitle.
+        assert [t for t in texts(figure) if " · " not in t] == [t for t in texts(expected) if " · " not in t]
         assert [bar.get_height() for axes in range(len(figure.axes)) for bar in bars(figure, axes)] == [
-            bar.get_height() for axes in range(len(wanted.axes)) for bar in bars(wanted, axes)
+            bar.get_height() for axes in range(len(expected.axes)) for bar in bars(expected, axes)
         ]
         assert "unused-credentials (" in subtitle(several, name)
         assert "unused-credentials" not in subtitle(lone, name)

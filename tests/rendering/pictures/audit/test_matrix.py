@@ -18,7 +18,7 @@ from tests.rendering.pictures.figures import (
     assert_readable,
     by_account_and_control,
     cells_of,
-    drawn,
+    figure_of,
     texts,
 )
 from tests.reports import ACCOUNT, COLUMNS_22, csv_of, root, user, write
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def in_a_cell(counts: dict[str, int]) -> str:
+def cell_text(counts: dict[str, int]) -> str:
     if counts.get("failing"):
         return f"{counts['failing']:,}{'?' if counts.get('undecided') else ''}"
     if counts.get("undecided"):
@@ -40,27 +40,29 @@ def in_a_cell(counts: dict[str, int]) -> str:
 
 @pytest.mark.parametrize("checklist", ["all", "policy", "security-hub", "root's"])
 @pytest.mark.parametrize("many", [0, 700])
-def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit], checklist: str, many: int) -> None:
-    result = planned(checklist, ODD, many)
-    figure = drawn(result, "matrix")
-    found = by_account_and_control(result)
-    sums = {account: [0, 0] for account, _ in found}
-    for (account, row), counts in found.items():
+def test_the_numbers_of_the_matrix_are_the_counts(
+    audit_by_plan: Callable[..., Audit], checklist: str, many: int
+) -> None:
+    result = audit_by_plan(checklist, ODD, many)
+    figure = figure_of(result, "matrix")
+    cells = by_account_and_control(result)
+    sums = {account: [0, 0] for account, _ in cells}
+    for (account, row), counts in cells.items():
         if row not in result.checklist.summed:
-            continue  # it repeats another one
+            continue  # the check repeats a stricter one
         sums[account][0] -= counts.get("failing", 0)
         sums[account][1] -= counts.get("undecided", 0)
     order = sorted(sums, key=lambda account: (*sums[account], account))
     shown = order[:15]
     texts_at = cells_of(figure)
-    heads = [texts_at.pop((place, -0.65)).get_text().replace("\n", "") for place in range(len(shown))]
+    heads = [texts_at.pop((column, -0.65)).get_text().replace("\n", "") for column in range(len(shown))]
     assert heads == shown
     checks = result.checklist.most_severe_first
     severities = [result.checklist.checks[at].severity.code for at in checks]
     assert severities == sorted(severities)
     for row, check in enumerate(checks):
-        for place, account in enumerate(shown):
-            assert texts_at.pop((place, row)).get_text() == in_a_cell(found.get((account, check), {}))
+        for column, account in enumerate(shown):
+            assert texts_at.pop((column, row)).get_text() == cell_text(cells.get((account, check), {}))
     if len(order) == 1:
         assert not texts_at
         return
@@ -68,44 +70,44 @@ def test_the_numbers_of_the_matrix_are_the_counts(planned: Callable[..., Audit],
     assert {at[0] < -0.5 for at in texts_at} == {True}
     assert total.pop(-0.65) == f"all\n{len(order)}"
     for row, check in enumerate(checks):
-        names = {name for cell in found.values() for name in cell}
-        whole = {name: sum(c.get(name, 0) for (_, at), c in found.items() if at == check) for name in names}
-        assert total.pop(row) == in_a_cell(whole)
+        names = {name for cell in cells.values() for name in cell}
+        whole = {name: sum(c.get(name, 0) for (_, at), c in cells.items() if at == check) for name in names}
+        assert total.pop(row) == cell_text(whole)
     assert not total
-    rest = -sum(sums[account][0] for account in order[15:])
-    assert f"Not shown: {len(order) - 15} further accounts with {rest:,} failures." in " ".join(texts(figure))
+    further = -sum(sums[account][0] for account in order[15:])
+    assert f"Not shown: {len(order) - 15} further accounts with {further:,} failures." in " ".join(texts(figure))
 
 
-def test_cells_are_told_apart_and_their_numbers_stand_out(planned: Callable[..., Audit]) -> None:
+def test_cells_are_told_apart_and_their_numbers_stand_out(audit_by_plan: Callable[..., Audit]) -> None:
     fills: dict[str, set[str]] = {}
     for many in (0, 700):
-        result = planned("policy and all", ODD, many)
-        figure, found = drawn(result, "matrix"), by_account_and_control(result)
+        result = audit_by_plan("policy and all", ODD, many)
+        figure, counts_by_cell = figure_of(result, "matrix"), by_account_and_control(result)
         checks, heads = result.checklist.most_severe_first, cells_of(figure)
         heat: dict[float, float] = {}
         patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
         filled = {(round(patch.get_x() + 0.47), round(patch.get_y() + 0.44)): patch for patch in patches}
         for (x, y), text in cells_of(figure).items():
-            said = text.get_text()
+            shown = text.get_text()
             if y < 0 or x < 0:
                 continue
             patch = filled.get((round(x), round(y)))
-            assert (patch is None) == (said == DASH)
+            assert (patch is None) == (shown == DASH)
             if patch is None:
                 continue
             fill = mpl.colors.to_hex(patch.get_facecolor())
             assert canvas.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5
-            assert (patch.get_hatch() is not None) == said.startswith("(")
-            if said in {"0", "?"} or said.startswith("("):
-                fills.setdefault(said[0], set()).add(fill)
+            assert (patch.get_hatch() is not None) == shown.startswith("(")
+            if shown in {"0", "?"} or shown.startswith("("):
+                fills.setdefault(shown[0], set()).add(fill)
             else:
-                counts = found[heads[(x, -0.65)].get_text(), checks[round(y)]]
+                counts = counts_by_cell[heads[(x, -0.65)].get_text(), checks[round(y)]]
                 parts = [counts.get(name, 0) for name in ("failing", "undecided", "waived", "pass")]
                 heat[round(parts[0] / sum(parts), 9)] = canvas.contrast("white", fill)
                 fills.setdefault("1", set()).add(fill)
         assert [heat[count] for count in sorted(heat)] == sorted(set(heat.values()))
         assert len(heat) >= 3
-    assert {look: len(of) for look, of in fills.items() if look != "1"} == {"0": 1, "?": 1, "(": 1}
+    assert {look: len(colors) for look, colors in fills.items() if look != "1"} == {"0": 1, "?": 1, "(": 1}
     assert len(set().union(*fills.values())) == sum(map(len, fills.values()))
 
 
@@ -114,7 +116,7 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
     write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
     write(tmp_path / "reports" / "more" / "2026-10-31.csv", csv_of(root(), user("a", **OLD_KEY)))
     result = audit([str(tmp_path / "reports")], Settings(as_of=AS_OF))
-    figure = drawn(result, "matrix")
+    figure = figure_of(result, "matrix")
     assert_readable(figure)
     assert {"unknown", ACCOUNT} <= set(texts(figure))
     assert "Reports without an account number are counted as one account." in " ".join(texts(figure))
@@ -122,6 +124,6 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
 
 def test_manual_checks_have_a_sign_of_their_own(tmp_path: Path) -> None:
     path = write(tmp_path / f"2026-10-31_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), user("a", **OLD_KEY)))
-    figure = drawn(audit([path], Settings(as_of=AS_OF)), "matrix")
+    figure = figure_of(audit([path], Settings(as_of=AS_OF)), "matrix")
     assert {"m", "manual check"} <= set(texts(figure))
     assert "?" not in texts(figure)

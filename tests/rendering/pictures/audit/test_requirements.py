@@ -23,7 +23,7 @@ from tests.rendering.pictures.figures import (
     OLD_KEY,
     assert_readable,
     cells_of,
-    drawn,
+    figure_of,
     policy_in,
     texts,
     title,
@@ -47,12 +47,12 @@ SIGNS = {
     "pass": "\N{CHECK MARK}",
     "not_applicable": DASH,
 }
-"""What stands in a cell."""
+"""The sign in a cell, by status."""
 ROOM_FOR, ROWS = 15, 60
 """How many accounts and requirements are shown."""
 
 
-def told(result: Audit) -> dict[tuple[str, str], str]:
+def status_by_cell(result: Audit) -> dict[tuple[str, str], str]:
     """The status of each requirement (by its number) in each account."""
     rows: list[dict[str, Any]] = requirements_table(result.requirements, result.accounts).to_pylist()
     return {(row["requirement"], row["account_id"]): row["status"] for row in rows}
@@ -62,12 +62,12 @@ def titles(figure: Figure) -> list[str]:
     """The titles of the rows, with the lines of each joined."""
     column = [text for text in figure.axes[0].texts if text.get_horizontalalignment() == "left"]
     heading = next(text for text in column if text.get_text() == "requirement")
-    same = [text for text in column if text.get_position()[0] == heading.get_position()[0] and text is not heading]
-    return [text.get_text().replace("\n", " ") for text in same]
+    in_column = [text for text in column if text.get_position()[0] == heading.get_position()[0] and text is not heading]
+    return [text.get_text().replace("\n", " ") for text in in_column]
 
 
 def framework(folder: Path, requirements: int, number: str, name: str, *, related: bool = False) -> str:
-    """Write a framework of so many requirements, of which every third is decided by what never fails here."""
+    """Write a framework of so many requirements; every third has a control that never fails here."""
     controls = ["unused-credentials", "mfa-every-user", "root-certificates"]
     rows = [
         f"""[[requirements]]
@@ -86,22 +86,24 @@ source = "made up"
 
 @pytest.mark.parametrize("benchmark", ["cis-7.0", "nist-800-53r5", "bsi-c5-2025", "soc2"])
 @pytest.mark.parametrize("many", [0, 700])
-def test_the_cells_are_what_the_table_says(planned: Callable[..., Audit], benchmark: str, many: int) -> None:
-    result = planned(benchmark, ODD, many)
-    figure = drawn(result, "requirements")
+def test_the_cells_show_the_statuses_of_the_table(
+    audit_by_plan: Callable[..., Audit], benchmark: str, many: int
+) -> None:
+    result = audit_by_plan(benchmark, ODD, many)
+    figure = figure_of(result, "requirements")
     assert_readable(figure)
-    status = told(result)
+    status = status_by_cell(result)
     numbers = list(dict.fromkeys(number for number, _ in status))
     counts = {
-        account: tuple(sum(status[number, account] == of for number in numbers) for of in ("fail", "not_checked"))
+        account: tuple(sum(status[number, account] == name for number in numbers) for name in ("fail", "not_checked"))
         for account in result.accounts
     }
     order = sorted(counts, key=lambda account: (-counts[account][0], -counts[account][1], account))
     shown, at = order[:ROOM_FOR], cells_of(figure)
-    assert [at.pop((place, -0.65)).get_text().replace("\n", "") for place in range(len(shown))] == shown
+    assert [at.pop((column, -0.65)).get_text().replace("\n", "") for column in range(len(shown))] == shown
     for row, number in enumerate(numbers):
-        for place, account in enumerate(shown):
-            assert at.pop((place, row)).get_text() == SIGNS[status[number, account]]
+        for column, account in enumerate(shown):
+            assert at.pop((column, row)).get_text() == SIGNS[status[number, account]]
     if len(order) == 1:
         assert not at
         return
@@ -115,9 +117,9 @@ def test_the_cells_are_what_the_table_says(planned: Callable[..., Audit], benchm
         f"{sum(map(bool, fails))} of {len(numbers)} requirements fail in at least one of {len(order)} accounts, "
         f"{everywhere} of them in all"
     )
-    rest = sum(counts[account][0] for account in order[ROOM_FOR:])
-    further = f"{rest} failing requirement{'s' if rest != 1 else ''}"
-    assert f"Not shown: {len(order) - ROOM_FOR} further accounts with {further}." in " ".join(texts(figure))
+    failing = sum(counts[account][0] for account in order[ROOM_FOR:])
+    words = f"{failing} failing requirement{'s' if failing != 1 else ''}"
+    assert f"Not shown: {len(order) - ROOM_FOR} further accounts with {words}." in " ".join(texts(figure))
 
 
 def test_one_account_is_named_in_the_title(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
@@ -148,8 +150,8 @@ def test_every_status_has_a_sign_and_a_look_that_the_legend_explains(tmp_path: P
     }.items():
         write(tmp_path / f"in/2026-10-31_{account}.csv", csv_of(*rows))
     result = audit([str(tmp_path / "in")], Settings(make_checklist(benchmark="cis-7.0"), as_of=AS_OF))
-    assert set(told(result).values()) == {met.value for met in RequirementStatus}
-    figure = drawn(result, "requirements")
+    assert set(status_by_cell(result).values()) == {status.value for status in RequirementStatus}
+    figure = figure_of(result, "requirements")
     assert_readable(figure)
     assert {*SIGNS.values(), *REQUIREMENT_STATUS_IN_WORDS.values()} <= set(texts(figure))
     patches = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
@@ -178,16 +180,16 @@ def test_many_requirements_and_long_numbers_are_readable(
     name = "Whoever leaves, or moves to other work, loses access and all credentials within days"
     own = framework(tmp_path, requirements, number, name, related=True)
     result = audit_of([user("a", **OLD_KEY)], many=many, checklist=make_checklist(benchmark=own))
-    figure = drawn(result, "requirements")
+    figure = figure_of(result, "requirements")
     assert_readable(figure)
     written = titles(figure)
     assert len(written) == min(requirements, ROWS)
-    for one in written:
-        shown, _, mark = one.partition(" (related)")
-        assert one.endswith("(related)")
+    for row_title in written:
+        shown, _, mark = row_title.partition(" (related)")
+        assert row_title.endswith("(related)")
         assert mark == ""
-        said = shown.removesuffix("\N{HORIZONTAL ELLIPSIS}")
-        assert name == shown or (name.startswith(said) and name[len(said)] in " ,")
+        kept_part = shown.removesuffix("\N{HORIZONTAL ELLIPSIS}")
+        assert name == shown or (name.startswith(kept_part) and name[len(kept_part)] in " ,")
     small = [text for text in figure.axes[0].texts if float(text.get_fontsize()) < 6.5]
     assert not small
     assert "Related: others map the requirement to these controls; it does not ask for them itself." in " ".join(
@@ -195,7 +197,7 @@ def test_many_requirements_and_long_numbers_are_readable(
     )
 
 
-def test_the_picture_grows_with_its_rows_and_beyond_that_shows_the_worst(
+def test_the_picture_grows_with_its_rows_and_then_shows_the_worst(
     audit_of: Callable[..., Audit], tmp_path: Path
 ) -> None:
     heights = {}
@@ -208,19 +210,19 @@ def test_the_picture_grows_with_its_rows_and_beyond_that_shows_the_worst(
         heights[requirements], width = imread(folder / "charts/requirements.png").shape[:2]
         assert width == 1600
     assert heights[9] == 896 < heights[40] < heights[70]
-    figure = drawn(result, "requirements")
-    # Every third passes: of these there are 23, of the 47 others none may be left out.
+    figure = figure_of(result, "requirements")
+    # Every third of them passes, 23 in all; none of the other 47 may be left out.
     failing = [f"1.{n}" for n in range(70) if n % 3 != 2]
     numbers = [text for text in texts(figure) if text.startswith("1.")]
     assert set(failing) <= set(numbers)
-    assert numbers == sorted(numbers, key=lambda one: int(one[2:]))
+    assert numbers == sorted(numbers, key=lambda number: int(number[2:]))
     assert "Not shown: 10 further requirements (requirements.parquet)." in texts(figure)
     assert title(result, "requirements") == f"47 of 70 requirements fail in account {ACCOUNT}"
 
 
-def test_waived_findings_count_and_that_is_said(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
+def test_waived_checks_count_and_the_picture_says_so(audit_of: Callable[..., Audit], tmp_path: Path) -> None:
     plan = make_checklist(benchmark="cis-7.0", policy=policy_in(tmp_path))
-    figure = drawn(audit_of([user("7", **OLD_KEY)], checklist=plan), "requirements")
+    figure = figure_of(audit_of([user("7", **OLD_KEY)], checklist=plan), "requirements")
     assert any(re.match(r"Waived checks are counted too: \d", text) for text in texts(figure))
 
 
@@ -229,13 +231,13 @@ def test_an_unknown_account_has_a_column(tmp_path: Path) -> None:
     write(tmp_path / "reports" / "2026-10-31.csv", csv_of(user("a", **OLD_KEY), columns=no_arn))
     write(tmp_path / "reports" / "more" / "2026-10-31.csv", csv_of(root(), user("a", **OLD_KEY)))
     result = audit([str(tmp_path / "reports")], Settings(make_checklist(benchmark="cis-7.0"), as_of=AS_OF))
-    figure = drawn(result, "requirements")
+    figure = figure_of(result, "requirements")
     assert_readable(figure)
     assert "Reports without an account number are counted as one account." in texts(figure)
     assert {text.replace("\n", "").replace("-", "") for text in texts(figure)} >= {"unknown", ACCOUNT}
 
 
-def test_accounts_do_not_deny_what_only_a_stricter_reading_fails(tmp_path: Path) -> None:
+def test_the_picture_of_accounts_names_failures_of_a_stricter_reading(tmp_path: Path) -> None:
     """A user without a password and MFA fails IAM.19, and IAM.5 does not judge them: sums leave the failure out."""
     path = write(tmp_path / f"2026-10-31_{ACCOUNT}.csv", csv_of(root(mfa_active="true"), user("svc")))
     result = audit([path], Settings(make_checklist(benchmark="security-hub"), AS_OF))

@@ -14,7 +14,7 @@ from tests.rendering.pictures.history.worlds import (
     at,
     cells_of,
     dates_of,
-    drawn,
+    figure_of,
     is_missing,
     title,
     world_and_history,
@@ -31,35 +31,35 @@ from tests.rendering.pictures.history.worlds import (
 )
 def test_cells_are_the_open_failures_of_an_account(world: str, unit: str) -> None:
     truth, history = world_and_history(world)
-    figure = drawn(history, "accounts_over_time")
+    figure = figure_of(history, "accounts_over_time")
     end = dates_of(truth)[-1]
     ends = {UNITS[unit](at(day)): day for day in range(end + 1)}
     starts = {UNITS[unit](at(day)): day for day in range(end, -1, -1)}
-    found = cells_of(figure)
+    cells = cells_of(figure)
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     first_day = dates_of(truth)[0]
     labels = [label for label in ends if ends[label] >= first_day]
-    assert set(found) == {(column, row) for column in range(len(labels)) for row in range(len(rows))}
+    assert set(cells) == {(column, row) for column in range(len(labels)) for row in range(len(rows))}
     for row, name in enumerate(rows):
         account = None if name == "unknown" else name
         days = truth.days[account]
         for column, label in enumerate(labels):
             span = range(starts[label], ends[label] + 1)
             blank = ends[label] < days[0] or all(is_missing(days, day, end + 1) for day in span)
-            assert found[column, row] == ("" if blank else f"{truth.open_on(ends[label], account=account):,}")
-    assert ("no snapshot" in texts(figure)) == ("" in found.values())
+            assert cells[column, row] == ("" if blank else f"{truth.open_on(ends[label], account=account):,}")
+    assert ("no snapshot" in texts(figure)) == ("" in cells.values())
 
 
 def test_the_worst_accounts_come_first() -> None:
     truth, history = world_and_history("many")
-    figure = drawn(history, "accounts_over_time")
+    figure = figure_of(history, "accounts_over_time")
     counts = {account: truth.open_on(199, account=account) for account in truth.days}
     order = sorted(counts, key=lambda account: -counts[account])
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(rows) == 20
     assert [counts[row] for row in rows] == [counts[account] for account in order[:20]]
-    rest = sum(counts.values()) - sum(counts[row] for row in rows)
-    assert f"Not shown: 40 further accounts with {rest:,} open failures." in all_of(figure)
+    further = sum(counts.values()) - sum(counts[row] for row in rows)
+    assert f"Not shown: 40 further accounts with {further:,} open failures." in all_of(figure)
     assert title(history, "accounts_over_time") == (
         f"{sum(count > 0 for count in counts.values())} of 60 accounts have open failures; "
         f"account {order[0]} has {counts[order[0]]:,} of {sum(counts.values()):,}"
@@ -68,7 +68,7 @@ def test_the_worst_accounts_come_first() -> None:
 
 def test_numbers_in_cells_stand_out() -> None:
     for world in ("many", "a month", "one"):
-        axes = drawn(world_and_history(world)[1], "accounts_over_time").axes[0]
+        axes = figure_of(world_and_history(world)[1], "accounts_over_time").axes[0]
         fills = {
             (round(patch.get_x() + 0.48), round(patch.get_y() + 0.46)): mpl.colors.to_hex(patch.get_facecolor())
             for patch in axes.patches

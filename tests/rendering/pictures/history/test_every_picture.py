@@ -1,4 +1,4 @@
-"""What holds of every picture of a history."""
+"""What is true of every picture of a history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.image import imread
 
 from analyzer.controls.checklist import make_checklist
 from analyzer.rendering.pictures import render
-from tests.rendering.pictures.figures import assert_readable, became, why_not
+from tests.rendering.pictures.figures import assert_readable, files_or_reasons, why_not
 from tests.rendering.pictures.history.worlds import (
     ACCOUNT,
     WORLDS,
@@ -22,13 +22,13 @@ from tests.rendering.pictures.history.worlds import (
     all_of,
     bars,
     cells_of,
-    drawn,
-    drew,
+    figure_of,
     history_of,
     iso,
-    lived,
+    random_verdicts,
     title,
     world_and_history,
+    worlds_with,
 )
 
 
@@ -36,18 +36,20 @@ from tests.rendering.pictures.history.worlds import (
 @pytest.mark.parametrize("name", render.HISTORY)
 def test_every_text_is_readable(name: str, world: str) -> None:
     history = world_and_history(world)[1]
-    assert (why_not(render.HISTORY[name], history) is None) == (world in drew(name))
-    if world in drew(name):
-        assert_readable(drawn(history, name))
+    assert (why_not(render.HISTORY[name], history) is None) == (world in worlds_with(name))
+    if world in worlds_with(name):
+        assert_readable(figure_of(history, name))
 
 
 @pytest.mark.parametrize("name", render.HISTORY)
 def test_large_numbers_have_smaller_letters(name: str) -> None:
     history = world_and_history("many")[1]
     times = 40
-    trend = history.trend.assign(**{one: history.trend[one] * times for one in ("open", "opened", "closed", "lost")})
+    trend = history.trend.assign(
+        **{measure: history.trend[measure] * times for measure in ("open", "opened", "closed", "lost")}
+    )
     lifetimes = pd.concat([history.lifetimes] * times, ignore_index=True)
-    assert_readable(drawn(replace(history, trend=trend, lifetimes=lifetimes), name))
+    assert_readable(figure_of(replace(history, trend=trend, lifetimes=lifetimes), name))
 
 
 @pytest.mark.parametrize("length", [2, 31, 32, 217, 230, 950, 3_000, 13_000])
@@ -55,18 +57,18 @@ def test_large_numbers_have_smaller_letters(name: str) -> None:
 def test_bins_are_few_at_any_length(length: int, every: int) -> None:
     days = list(range(0, length, min(max(every, length // 200), length - 1)))
     chance = random.Random(3)  # noqa: S311 - no secret
-    world = World({ACCOUNT: days}, [Subject(ACCOUNT, lived(chance, len(days))) for _ in range(30)])
+    world = World({ACCOUNT: days}, [Subject(ACCOUNT, random_verdicts(chance, len(days))) for _ in range(30)])
     history = history_of(world)
-    figure = drawn(history, "accounts_over_time")
+    figure = figure_of(history, "accounts_over_time")
     assert_readable(figure)
     assert 1 <= len(cells_of(figure)) <= 31
     if why_not(render.HISTORY["opened_closed"], history) is None:
-        figure = drawn(history, "opened_closed")
+        figure = figure_of(history, "opened_closed")
         assert_readable(figure)
         new = history.lifetimes[~history.lifetimes["censored_left"].astype(bool)]
         assert sum(bars(figure, "opened")) == len(new)
         assert len(bars(figure, "opened")) <= 31
-    assert_readable(drawn(history, "open_over_time"))
+    assert_readable(figure_of(history, "open_over_time"))
 
 
 @pytest.mark.parametrize("name", render.HISTORY)
@@ -74,7 +76,7 @@ def test_without_snapshots_there_is_no_picture(name: str) -> None:
     assert why_not(render.HISTORY[name], world_and_history("nothing")[1]) == "There are no snapshots."
 
 
-def test_of_one_day_there_is_no_picture() -> None:
+def test_snapshots_of_a_single_day_give_no_picture() -> None:
     for world, day in (("one date", 0), ("one date of many", 5)):
         history = world_and_history(world)[1]
         for name in ("open_over_time", "accounts_over_time"):
@@ -92,7 +94,7 @@ def test_without_failures_only_accounts_are_shown() -> None:
     assert title(history, "accounts_over_time") == f"No failure is open in account {ACCOUNT}"
 
 
-def test_one_is_singular() -> None:
+def test_a_single_failure_is_in_the_singular() -> None:
     history = world_and_history("one")[1]
     assert title(history, "open_over_time") == f"0 failures open on {iso(3)}, 0 on {iso(0)}"
     assert title(history, "opened_closed") == "1 failure opened, 1 closed: no net change"
@@ -105,28 +107,30 @@ def test_one_is_singular() -> None:
     history = world_and_history("unknown")[1]
     assert title(history, "accounts_over_time") == f"1 of 2 accounts has open failures: account {ACCOUNT}, 1"
     assert "Reports without an account number are counted as one account." in all_of(
-        drawn(history, "accounts_over_time")
+        figure_of(history, "accounts_over_time")
     )
 
 
 @pytest.mark.parametrize("name", render.HISTORY)
-def test_the_line_below_the_title_says_of_what(name: str) -> None:
-    below = drawn(world_and_history("many")[1], name).texts[1].get_text()
+def test_the_subtitle_names_snapshots_accounts_and_controls(name: str) -> None:
+    below = figure_of(world_and_history("many")[1], name).texts[1].get_text()
     assert below == f"9,423 snapshots, {iso(0)} to {iso(199)} · 60 accounts"
     below = (
-        drawn(history_of(world_and_history("one")[0], make_checklist(benchmark="cis-7.0")), name).texts[1].get_text()
+        figure_of(history_of(world_and_history("one")[0], make_checklist(benchmark="cis-7.0")), name)
+        .texts[1]
+        .get_text()
     )
     assert below.startswith("CIS ")
-    below = drawn(world_and_history("one")[1], name).texts[1].get_text()
+    below = figure_of(world_and_history("one")[1], name).texts[1].get_text()
     assert below.startswith("unused-credentials · ")
     assert below.endswith(" · root excluded")
 
 
-def test_reference_dates_without_a_snapshot_are_told() -> None:
+def test_reference_dates_without_a_snapshot_are_counted() -> None:
     pairs = (("2024-11-30", "a"), ("2024-12-31", "a"), ("2024-11-30", "b"))
     history = replace(world_and_history("a dozen")[1], not_covered=pairs)
     for name in ("open_over_time", "accounts_over_time"):
-        assert "No snapshot of 2 accounts for 2 reference dates." in all_of(drawn(history, name))
+        assert "No snapshot of 2 accounts for 2 reference dates." in all_of(figure_of(history, name))
 
 
 @pytest.mark.parametrize("world", ["nothing", "one", "one open", "a month"])
@@ -139,8 +143,8 @@ def test_equal_bytes_whatever_the_readers_settings(world: str, tmp_path: Path) -
         before = dict(mpl.rcParams)
         second = render.write_history(history, tmp_path / "b")
         assert dict(mpl.rcParams) == before
-    assert list(became(first)) == list(render.HISTORY)
-    assert became(first) == became(second)
-    for one in (tmp_path / "a").rglob("*.png"):
-        assert imread(one).shape[:2] == (896, 1600)
-        assert b"Software" not in one.read_bytes()
+    assert list(files_or_reasons(first)) == list(render.HISTORY)
+    assert files_or_reasons(first) == files_or_reasons(second)
+    for path in (tmp_path / "a").rglob("*.png"):
+        assert imread(path).shape[:2] == (896, 1600)
+        assert b"Software" not in path.read_bytes()

@@ -1,4 +1,4 @@
-"""The picture of what opened and closed."""
+"""The picture of opened and closed failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.rendering.pictures.history.worlds import (
     at,
     bars,
     dates_of,
-    drawn,
+    figure_of,
     history_of,
     lifetimes_of,
     line,
@@ -38,9 +38,9 @@ from tests.rendering.pictures.history.worlds import (
         ("two years", "month"),
     ],
 )
-def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
+def test_bars_are_the_opened_and_closed_failures(world: str, unit: str) -> None:
     truth, history = world_and_history(world)
-    figure = drawn(history, "opened_closed")
+    figure = figure_of(history, "opened_closed")
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
     opened = Counter(UNITS[unit](row["first_seen"]) for row in rows if not row["censored_left"])
     closed = Counter(UNITS[unit](row["closed_at"]) for row in rows if row["closed_at"])
@@ -62,35 +62,35 @@ def test_bars_are_what_opened_and_closed(world: str, unit: str) -> None:
 
 
 @pytest.mark.parametrize("world", ["weekly", "a dozen", "a month", "many", "unknown"])
-def test_what_opened_less_what_is_gone_is_the_difference_of_what_is_open(world: str) -> None:
+def test_opened_less_closed_and_lost_is_the_change_of_open_failures(world: str) -> None:
     truth, history = world_and_history(world)
-    said = re.search(
+    note = re.search(
         r"Since the first day: ([\d,]+) opened(?:, ([\d,]+) found in accounts seen later)?, ([\d,]+) closed, "
         r"([\d,]+) lost to follow-up",
-        all_of(drawn(history, "open_over_time")),
+        all_of(figure_of(history, "open_over_time")),
     )
-    assert said
-    opened, found, closed, lost = (int((one or "0").replace(",", "")) for one in said.groups())
+    assert note
+    opened, found_later, closed, lost = (int((number_text or "0").replace(",", "")) for number_text in note.groups())
     days = dates_of(truth)
-    assert truth.open_on(days[-1]) - truth.open_on(days[0]) == opened + found - closed - lost
+    assert truth.open_on(days[-1]) - truth.open_on(days[0]) == opened + found_later - closed - lost
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
     net = sum(not row["censored_left"] for row in rows) - sum(row["state"] != "open" for row in rows)
     words = f"{net:+,} net".replace("-", "\N{MINUS SIGN}") if net else "no net change"
     assert title(history, "opened_closed").endswith(words) or world == "unknown"
 
 
-def test_what_the_first_snapshot_shows_is_no_wave() -> None:
+def test_failures_of_the_first_snapshot_do_not_count_as_opened() -> None:
     world = World({ACCOUNT: [0, 1, 2]}, [*[Subject(ACCOUNT, "FFF")] * 500, Subject(ACCOUNT, "PFF")])
-    figure = drawn(history_of(world), "opened_closed")
+    figure = figure_of(history_of(world), "opened_closed")
     assert bars(figure, "opened") == [0, 1, 0]
-    said = "Not counted as opened: 500 failures already in the oldest snapshot of their accounts."
-    assert said in all_of(figure)
+    note = "Not counted as opened: 500 failures already in the oldest snapshot of their accounts."
+    assert note in all_of(figure)
 
 
 def test_the_net_line_stops_where_there_is_no_snapshot() -> None:
     truth, history = world_and_history("weekly")
-    figure = drawn(history, "opened_closed")
-    seen = {UNITS["week"](at(day)) for day in dates_of(truth)}
+    figure = figure_of(history, "opened_closed")
+    units_with_snapshots = {UNITS["week"](at(day)) for day in dates_of(truth)}
     net = np.asarray(line(figure, "net").get_ydata())
-    assert np.isnan(net).tolist() == [label not in seen for label in spans(truth, "week")]
+    assert np.isnan(net).tolist() == [label not in units_with_snapshots for label in spans(truth, "week")]
     assert "Hatched: no snapshot." in all_of(figure)

@@ -16,20 +16,20 @@ from tests.rendering.pictures.history.worlds import (
     Subject,
     World,
     all_of,
-    drawn,
-    drew,
+    figure_of,
     history_of,
     lifetimes_of,
     line,
     title,
     world_and_history,
+    worlds_with,
 )
 
 
 @pytest.mark.parametrize("sla", [None, 1, 29, 31, 4_000])
 @pytest.mark.parametrize("world", ["one", "weekly", "a month", "many"])
-def test_a_deadline_is_readable_wherever_it_lies(world: str, sla: int | None) -> None:
-    figure = drawn(replace(world_and_history(world)[1], sla_days=sla), "survival")
+def test_a_deadline_is_readable_at_any_day(world: str, sla: int | None) -> None:
+    figure = figure_of(replace(world_and_history(world)[1], sla_days=sla), "survival")
     assert_readable(figure)
     assert ("deadline" in all_of(figure)) == (sla is not None)
 
@@ -37,26 +37,28 @@ def test_a_deadline_is_readable_wherever_it_lies(world: str, sla: int | None) ->
 def estimate(observed: list[tuple[float, bool]], day: float) -> float:
     """The product of the shares that outlast each day: failures were open for so many days, and then closed or not."""
     share = 1.0
-    for at in sorted({one for one, _ in observed if one <= day}):
-        ended = sum(one == at and end for one, end in observed)
-        share *= 1 - ended / sum(one >= at for one, _ in observed)
+    for at in sorted({days for days, _ in observed if days <= day}):
+        ended = sum(days == at and end for days, end in observed)
+        share *= 1 - ended / sum(days >= at for days, _ in observed)
     return share
 
 
-def least_share(known: list[tuple[float, float, bool]], day: float) -> float:
-    """All that can be closed by the day is, as late as it can be; all others are lost to follow-up as early as that."""
+def least_share(failures: list[tuple[float, float, bool]], day: float) -> float:
+    """The share if every failure that can be closed by the day is, as late as possible; others are lost as early."""
     after = day + 1e-6
-    chosen = [(min(high, after) if low <= day else high, True) if ended else (low, False) for low, high, ended in known]
+    chosen = [
+        (min(high, after) if low <= day else high, True) if ended else (low, False) for low, high, ended in failures
+    ]
     return estimate(chosen, after)
 
 
-def most_share(known: list[tuple[float, float, bool]], day: float) -> float:
-    """What must be closed by the day is, as early as it can be; all others were seen as long as they can have been."""
-    return estimate([(low if ended and high <= day else high, ended) for low, high, ended in known], day)
+def most_share(failures: list[tuple[float, float, bool]], day: float) -> float:
+    """The share if only failures that must be closed by the day are, as early as possible; others are seen longest."""
+    return estimate([(low if ended and high <= day else high, ended) for low, high, ended in failures], day)
 
 
-@pytest.mark.parametrize("world", drew("survival"))
-def test_the_band_lies_between_the_fewest_and_the_most_days_of_each_failure(world: str) -> None:
+@pytest.mark.parametrize("world", worlds_with("survival"))
+def test_the_band_is_between_the_fewest_and_the_most_days_of_each_failure(world: str) -> None:
     truth, history = world_and_history(world)
     rows = [row for number in range(len(truth.subjects)) for row in lifetimes_of(truth, number)]
     new = [row for row in rows if not row["censored_left"] and row["opened_earliest"]]
@@ -67,25 +69,25 @@ def test_the_band_lies_between_the_fewest_and_the_most_days_of_each_failure(worl
         for row, so_far in zip(new, began, strict=True)
     ]
     sides = [list(zip(days, closed, strict=True)) for days in ([row["open_days_min"] for row in new], most)]
-    figure = drawn(history, "survival")
+    figure = figure_of(history, "survival")
     curves = {
         name: [np.asarray(values) for values in line(figure, f"still open, {name}").get_data()]
         for name in ("at least", "at most")
     }
-    known = list(zip(*([one for one, _ in side] for side in sides), closed, strict=True))
+    bounds = list(zip(*([days for days, _ in side] for side in sides), closed, strict=True))
     for day in range(0, int(max(most)) + 1, 1 + int(max(most)) // 60):
         shown = [values[1][np.searchsorted(values[0], day, "right") - 1] for values in curves.values()]
-        assert shown[0] == pytest.approx(least_share(known, day))
-        if len({high for _, high, ended in known if ended}) < 200:
-            assert shown[1] == pytest.approx(most_share(known, day))
+        assert shown[0] == pytest.approx(least_share(bounds, day))
+        if len({high for _, high, ended in bounds if ended}) < 200:
+            assert shown[1] == pytest.approx(most_share(bounds, day))
         else:  # the picture has no room for so many steps
-            assert most_share(known, day) - 1e-9 <= shown[1] <= most_share(known, day) + 0.05
+            assert most_share(bounds, day) - 1e-9 <= shown[1] <= most_share(bounds, day) + 0.05
     left_out = len(rows) - len(new)
     assert (f"Left out: {counted(left_out, 'failure')} with an unknown start" in all_of(figure)) == (left_out > 0)
     ticks = [label.get_text().replace(",", "").split("\n") for label in figure.axes[0].get_xticklabels()]
     for text, count in ticks:
-        many = [sum(one >= int(text) for one, _ in side) for side in sides]
-        assert count == "\N{EN DASH}".join(str(one) for one in sorted(set(many)))
+        counts = [sum(days >= int(text) for days, _ in side) for side in sides]
+        assert count == "\N{EN DASH}".join(str(open_count) for open_count in sorted(set(counts)))
 
 
 def test_medians_and_shares_are_bounds_in_words() -> None:
@@ -95,30 +97,30 @@ def test_medians_and_shares_are_bounds_in_words() -> None:
     assert title(history, "survival") == (
         "Median time to fix, all controls: between 28 and 90 days; 44% to 100% within 60 days"
     )
-    said = all_of(drawn(history, "survival"))
-    assert "median:\nbetween 28 and 90 days" in said
-    assert "deadline 60 days: 44% to 100% closed by then" in said
-    assert "further apart" not in said
-    finer = all_of(drawn(replace(history, sla_days=14), "survival"))
+    coarse = all_of(figure_of(history, "survival"))
+    assert "median:\nbetween 28 and 90 days" in coarse
+    assert "deadline 60 days: 44% to 100% closed by then" in coarse
+    assert "further apart" not in coarse
+    finer = all_of(figure_of(replace(history, sla_days=14), "survival"))
     assert "deadline 14 days: 0% to 45% closed by then (snapshots are further apart)" in finer
 
 
-def test_what_was_open_when_last_seen_may_have_been_closed_by_the_deadline() -> None:
+def test_a_failure_open_when_last_seen_may_be_closed_by_the_deadline() -> None:
     world = World(
         {ACCOUNT: [0, 1, 2, 3]}, [Subject(ACCOUNT, "PFFP"), Subject(ACCOUNT, "PPFF"), Subject(ACCOUNT, "PPFF")]
     )
     history = history_of(world, sla_days=4)
-    assert "deadline 4 days: 33% to 100% closed by then" in texts(drawn(history, "survival"))
+    assert "deadline 4 days: 33% to 100% closed by then" in texts(figure_of(history, "survival"))
     history = history_of(replace(world, subjects=[Subject(ACCOUNT, "PFPP"), Subject(ACCOUNT, "PFFF")]), sla_days=9)
-    assert "deadline 9 days: 50% to 100% closed by then" in texts(drawn(history, "survival"))
+    assert "deadline 9 days: 50% to 100% closed by then" in texts(figure_of(history, "survival"))
 
 
-def test_what_is_not_reached_is_said() -> None:
+def test_the_picture_says_that_the_median_is_not_reached() -> None:
     world = World({ACCOUNT: list(range(9))}, [Subject(ACCOUNT, "PFFPPPPPP"), *[Subject(ACCOUNT, "PFFFFFFFF")] * 300])
     history = history_of(world, sla_days=5)
     assert title(history, "survival") == (
         "All controls: 1 of 301 failures closed; the median is not reached; 0% to 1% within 5 days"
     )
-    assert {"median:\nnot reached", "90th percentile:\nnot reached"} <= set(texts(drawn(history, "survival")))
+    assert {"median:\nnot reached", "90th percentile:\nnot reached"} <= set(texts(figure_of(history, "survival")))
     only_older = history_of(World({ACCOUNT: [0, 1]}, [Subject(ACCOUNT, "FF")]))
     assert why_not(render.HISTORY["survival"], only_older) == "No snapshots show the start of a failure."

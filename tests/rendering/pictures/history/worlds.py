@@ -59,12 +59,12 @@ class World:
         ]
         return verdicts[-1:] == ["F"]
 
-    def open_on(self, day: int, **of: str | None) -> int:
+    def open_on(self, day: int, **attributes: str | None) -> int:
         """Count the failures at the end of `day`."""
         return sum(
             self.failing(subject, day)
             for subject in self.subjects
-            if all(getattr(subject, key) == of[key] for key in of)
+            if all(getattr(subject, key) == value for key, value in attributes.items())
         )
 
 
@@ -76,7 +76,7 @@ def iso(day: int) -> str:
     return f"{at(day):%Y-%m-%d}"
 
 
-def usual(days: list[int]) -> float:
+def usual_days(days: list[int]) -> float:
     steps = [later - earlier for earlier, later in pairwise(days)]
     return float(max(median(steps), 1)) if steps else 1.0
 
@@ -95,7 +95,7 @@ def lifetimes_of(world: World, number: int) -> list[dict[str, Any]]:
         without = next((days[earlier] for earlier in reversed(range(first)) if verdicts[earlier] == "P"), None)
         state, end = "open", days[position - 1]
         if position < len(days):
-            gap = days[position] - end > 1.5 * usual(days)
+            gap = days[position] - end > 1.5 * usual_days(days)
             state = "lost_sight" if gap or verdicts[position] == "?" else "closed"
             lost_at = at(days[position]) if state == "lost_sight" else None
             end = days[position] if state == "closed" else end
@@ -163,11 +163,11 @@ def coverage_of(world: World) -> list[dict[str, Any]]:
             "first": at(days[0]),
             "last": at(days[-1]),
             "snapshots": len(days),
-            "usual_days": usual(days),
+            "usual_days": usual_days(days),
         }
-        gaps = [(since, until) for since, until in pairwise(days) if until - since > 1.5 * usual(days)]
+        gaps = [(since, until) for since, until in pairwise(days) if until - since > 1.5 * usual_days(days)]
         own = [facts | {"gap_from": at(since), "gap_to": at(until)} for since, until in gaps]
-        if newest - days[-1] > 1.5 * usual(days):
+        if newest - days[-1] > 1.5 * usual_days(days):
             own.append(facts | {"gap_from": at(days[-1])})
         rows += own or [facts]
     return rows
@@ -178,7 +178,7 @@ def frame(rows: list[dict[str, Any]], schema: pa.Schema) -> pd.DataFrame:
     return to_pandas(pa.Table.from_pylist(rows, schema=plain).cast(schema))
 
 
-def history_of(world: World, checklist: Checklist | None = None, **more: Any) -> History:  # noqa: ANN401
+def history_of(world: World, checklist: Checklist | None = None, **fields: Any) -> History:  # noqa: ANN401
     checklist = checklist or unused()
     rows = [row for number in range(len(world.subjects)) for row in lifetimes_of(world, number)]
     return History(
@@ -188,11 +188,11 @@ def history_of(world: World, checklist: Checklist | None = None, **more: Any) ->
         trend=frame(trend_of(world, rows, [check.control.id for check in checklist.checks]), TREND),
         coverage=frame(coverage_of(world), COVERAGE),
         issues=pd.DataFrame(),
-        **more,
+        **fields,
     )
 
 
-def lived(chance: random.Random, count: int) -> str:
+def random_verdicts(chance: random.Random, count: int) -> str:
     """The verdicts on a subject that mostly stays as it is."""
     verdicts, now = "", chance.choice("FPP")
     for _ in range(count):
@@ -210,7 +210,7 @@ def random_world(days: dict[str | None, list[int]], subjects: int, controls: Seq
         ]
         control = chance.choices(controls, range(len(controls), 0, -1))[0] if controls else "unused-credentials"
         kind = chance.choice(["password", "access_key", "access_key"])
-        drawn_subjects.append(Subject(account, lived(chance, len(days[account])), control, kind))
+        drawn_subjects.append(Subject(account, random_verdicts(chance, len(days[account])), control, kind))
     return World(days, drawn_subjects)
 
 
@@ -229,7 +229,7 @@ def daily(count: int, length: int) -> dict[str | None, list[int]]:
     return days
 
 
-ALL = tuple(check.control.id for check in make_checklist().checks)
+ALL_CONTROLS = tuple(check.control.id for check in make_checklist().checks)
 
 
 LONG_AGO = [-4300, -4270, *range(0, 360, 30)]
@@ -241,16 +241,19 @@ WORLDS: dict[str, Callable[[], tuple[World, Checklist]]] = {
     "no failure": lambda: (World({ACCOUNT: [0, 1, 2]}, [Subject(ACCOUNT, "PPP")]), make_checklist()),
     "one": lambda: (World({ACCOUNT: [0, 1, 2, 3]}, [Subject(ACCOUNT, "PFFP")]), unused()),
     "one open": lambda: (World({ACCOUNT: [0, 30]}, [Subject(ACCOUNT, "PF")]), unused()),
-    "one date": lambda: (random_world({ACCOUNT: [0]}, 40, ALL), make_checklist()),
+    "one date": lambda: (random_world({ACCOUNT: [0]}, 40, ALL_CONTROLS), make_checklist()),
     "one date of many": lambda: (random_world({account: [5] for account in accounts(60)}, 400), unused()),
     "two dates of many": lambda: (random_world({account: [5, 6] for account in accounts(60)}, 400), unused()),
     "a dozen": lambda: (random_world({ACCOUNT: [0, 31, 60, 91, 121, 152]}, 12), unused()),
     "unknown": lambda: (World({None: [0, 1], ACCOUNT: [1]}, [Subject(None, "FP"), Subject(ACCOUNT, "F")]), unused()),
-    "a month": lambda: (random_world(daily(3, 31), 60, ALL), make_checklist()),
+    "a month": lambda: (random_world(daily(3, 31), 60, ALL_CONTROLS), make_checklist()),
     "weekly": lambda: (random_world({ACCOUNT: [*range(0, 70, 7), *range(105, 190, 7)]}, 300), unused()),
     "two years": lambda: (random_world(daily(1, 731), 40), unused()),
-    "long ago": lambda: (random_world({ACCOUNT: LONG_AGO, accounts(2)[1]: LONG_AGO[2:]}, 60, ALL), make_checklist()),
-    "many": lambda: (random_world(daily(60, 200), 1500, ALL), make_checklist()),
+    "long ago": lambda: (
+        random_world({ACCOUNT: LONG_AGO, accounts(2)[1]: LONG_AGO[2:]}, 60, ALL_CONTROLS),
+        make_checklist(),
+    ),
+    "many": lambda: (random_world(daily(60, 200), 1500, ALL_CONTROLS), make_checklist()),
 }
 
 
@@ -268,7 +271,7 @@ def world_and_history(name: str) -> tuple[World, History]:
 _DRAWN: dict[tuple[int, str], Figure] = {}
 
 
-def drawn(history: History, name: str) -> Figure:
+def figure_of(history: History, name: str) -> Figure:
     """Return a picture; those of the worlds are drawn once."""
     if not any(history is stored for _, stored in _WORLDS.values()):
         return draw(history, name)
@@ -285,14 +288,16 @@ def draw(history: History, name: str) -> Figure:
 
 
 def title(history: History, name: str) -> str:
-    return drawn(history, name).texts[0].get_text()
+    return figure_of(history, name).texts[0].get_text()
 
 
-def drew(name: str) -> list[str]:
-    """The worlds of which a picture is made: it has something to show."""
-    few = {"nothing", "one date", "one date of many"} | ({"no failure"} if name != "accounts_over_time" else set())
+def worlds_with(name: str) -> list[str]:
+    """The worlds whose picture is made, because it has something to show."""
+    without_days = {"nothing", "one date", "one date of many"} | (
+        {"no failure"} if name != "accounts_over_time" else set()
+    )
     never_closed = {"one open", "two dates of many", "a dozen", "unknown"} if name == "survival" else set()
-    return [world for world in WORLDS if world not in few | never_closed]
+    return [world for world in WORLDS if world not in without_days | never_closed]
 
 
 def all_of(figure: Figure) -> str:
@@ -308,12 +313,12 @@ def dates_of(world: World) -> list[int]:
 
 
 def is_missing(days: list[int], day: int, end: int) -> bool:
-    """Whether a day lies between two snapshots that are too far apart, or far behind the last one."""
+    """Whether a day is between two snapshots that are too far apart, or long after the last one."""
     before = [snapshot for snapshot in days if snapshot <= day]
     if not before or before[-1] == day:
         return False
     later = [snapshot for snapshot in days if snapshot > day]
-    return (later[0] if later else end) - before[-1] > 1.5 * usual(days)
+    return (later[0] if later else end) - before[-1] > 1.5 * usual_days(days)
 
 
 def bars(figure: Figure, label: str) -> list[float]:
@@ -338,7 +343,7 @@ def spans(truth: World, unit: str) -> list[str]:
 
 
 def cells_of(figure: Figure) -> dict[tuple[int, int], str]:
-    """What stands in each cell, by column and row; in blank ones nothing does."""
+    """The text of each cell, by column and row; it is empty in hatched cells."""
     axes = figure.axes[0]
     cells = {
         (round(patch.get_x() + 0.48), round(patch.get_y() + 0.46)): "" if patch.get_hatch() else "?"
