@@ -236,7 +236,9 @@ def key_creation(row: Row, key: str, as_of: datetime) -> tuple[datetime | None, 
     if used is not None and used <= as_of + GRANULARITY:
         # A used key exists. Its last use is cut to the minute, and so may be up to 60 s before its creation.
         latest = min(as_of, used + GRANULARITY)
-    return time(row, "user_creation_time"), latest
+    earliest = time(row, "user_creation_time")
+    # A use before the creation of the user: one of the two is wrong, so the user is no bound.
+    return (None if earliest is not None and earliest > latest else earliest), latest
 
 
 # Status by subject

@@ -66,7 +66,7 @@ def newest_time(result: Audit, as_of: datetime) -> datetime:
 
 
 @given(reports(), as_ofs(), st.data())
-def test_what_passes_fails_from_its_instant_on(report: Report, as_of: datetime, data: st.DataObject) -> None:
+def test_a_check_that_passes_fails_from_its_instant_on(report: Report, as_of: datetime, data: st.DataObject) -> None:
     text = report.to_csv()
     as_of = newest_time(run_plan(text, CHECKLIST, as_of), as_of)
     now = run_plan(text, CHECKLIST, as_of)
@@ -91,6 +91,19 @@ def test_what_passes_fails_from_its_instant_on(report: Report, as_of: datetime, 
                 assert after[subject] in ({"fail", "not_checked"} if is_bounded else {"fail"})
             elif row["fails_at"] > instant:
                 assert after[subject] == "pass"
+
+
+def test_a_use_before_the_creation_of_the_user_makes_no_key_young() -> None:
+    cells = key(used="2026-09-16T23:58:59Z")
+    text = csv_of(root(), user("a", **cells, user_creation_time="2026-11-01T01:22:32Z"))
+    statuses = []
+    for day in (datetime(2026, 12, 10, tzinfo=UTC), datetime(2026, 12, 19, tzinfo=UTC)):
+        (row,) = [row for row in findings_of(run_plan(text, CHECKLIST, day)) if row["control"] == "access-key-rotation"]
+        assert (row["reason"], row["fails_at"], row["basis"]) == ("age_unknown", None, None)
+        assert row["message"] == "age not known: the report has no usable creation time"
+        statuses.append(row["status"])
+    # From 90 days after the use on, the key is too old in any case.
+    assert statuses == ["not_checked", "fail"]
 
 
 @given(reports(), as_ofs())

@@ -127,7 +127,7 @@ def age(credentials: Facts, as_of: Micros) -> Evidence:
     """Return when each password was last changed, or each key or certificate made, before `as_of` (microseconds).
 
     If the report does not show it, the time is not before the creation of the user, and for a key not after its last
-    use.
+    use. A key that was used before its user was created has no earliest time: one of the two times is wrong.
     """
     used, changed, created, is_key = _columns(credentials)
     lasting = is_key | credentials.among("kind", Kind.CERTIFICATE)
@@ -143,7 +143,8 @@ def age(credentials: Facts, as_of: Micros) -> Evidence:
     was_used = is_key & (used != NO_TIME) & (used <= as_of + TOLERANCE)
     # AWS cuts uses to the minute, so a key may have been made up to that much after its recorded use.
     bound = np.where(was_used, np.minimum(np.where(was_used, used, 0) + TOLERANCE, as_of), as_of)
-    by_change, by_user = is_because(reason, Reason.LAST_CHANGED), is_because(reason, Reason.AGE_UNKNOWN)
+    by_change = is_because(reason, Reason.LAST_CHANGED)
+    by_user = is_because(reason, Reason.AGE_UNKNOWN) & (created <= bound)
     earliest = np.select([by_change, by_user], [changed, created], default=NO_TIME)
     slot = credentials.codes("credential", SLOT_NAMES)
     basis = np.where(by_change, slot_basis(slot, "last_changed"), USER_CREATION)

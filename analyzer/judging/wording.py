@@ -91,7 +91,7 @@ _UNDATED: Final = {
     # Used instead of the text above if it needs a date and the date is not known.
     Reason.USED_AFTER_AS_OF: "used after the reference date; earlier use and creation not known",
     Reason.LAST_USE_UNKNOWN: "last use and creation not known",
-    Reason.AGE_UNKNOWN: "age and creation of the user not known",
+    Reason.AGE_UNKNOWN: "age not known: the report has no usable creation time",
     Reason.KEY_EXISTS: "root has an active access key",
     Reason.INACTIVE: "an inactive access key of root exists",
     Reason.CERTIFICATE_EXISTS: "root has an active signing certificate",
