@@ -65,7 +65,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
         _waivers(summary),
         pairs("Completeness", completeness(summary)),
         issues(summary.issue_counts),
-        Part("What was judged", texts=settings_in_lines(summary)),
+        Part("What was judged", texts=settings_in_lines(summary), small=True),
         Part("Limits", texts=[text for text in (own_limits(checklist.checks), *limits) if text], small=True),
         inputs(
             records(summary.inputs[["name", "sha256", "captured_at", "captured_from", "accounts"]]),
@@ -123,7 +123,7 @@ def _failures(evidence: EvidenceSet) -> Part | None:
     note = [f"{count - len(rows):,} further failures are in findings.parquet and the workbook."]
     heads = ("severity", "control", "account", "user", "why")
     texts = note if count > len(rows) else []
-    return Part("The most severe failures", heads, rows, (0, 0, 3, 3, 4), texts) if rows else None
+    return Part("The most severe failures", heads, rows, (0, 0, 2, 2, 5), texts, small=True) if rows else None
 
 
 def _unused(evidence: EvidenceSet) -> Part | None:
@@ -246,7 +246,7 @@ def _trend(summary: Summary) -> Part:
     unchanged = [str(row[0]) for row in trend_rows if not any(row[1:])]
     texts = [scope_of_trend(summary)]
     texts += [f"No failures in these accounts before or now: {', '.join(unchanged)}."] if unchanged else []
-    return Part("Changes since the snapshots before", heads, rows, (1, 0, 0, 0, 0, 0), texts)
+    return Part("Changes since the snapshots before", heads, rows, (1, 0, 0, 0, 0, 0), texts, small=True)
 
 
 def _accounts(summary: Summary) -> Part | None:
