@@ -22,12 +22,12 @@ from analyzer.judging.waivers import cover_table
 from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import SHOWN_ONLY, layout_name
-from analyzer.reading.normalizing import Tables, normalize
+from analyzer.reading.normalizing import TypedTables, normalize
 from analyzer.reading.parsing import parse
 from analyzer.reading.times import EPOCH, MICROSECOND, since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import accounts_in, rows_by_account
-from analyzer.survey.entry import ChangedError, Facts
+from analyzer.survey.entry import ChangedError, ReportFacts
 from analyzer.survey.files import Reader
 from analyzer.survey.people import LEAVERS
 from analyzer.survey.pseudonymous import tables_under
@@ -76,7 +76,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Judging:
+class BatchJudge:
     """Judges batches and makes the tables in `table_names`.
 
     `account_id` is the account of rows without a known account; it is the real number, not a pseudonym. `trend` is
@@ -87,7 +87,7 @@ class Judging:
 
     settings: Settings
     account_id: str | None
-    trend: Callable[[Checklist, Tables, Flags], Any]
+    trend: Callable[[Checklist, TypedTables, Flags], Any]
     table_names: tuple[str, ...] = JUDGED_TABLES
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
 
@@ -123,7 +123,7 @@ class Judging:
             result.tables["users"] = to_arrow(users, TABLES["users"])
         return result
 
-    def _trend(self, with_earlier: tuple[Tables, Flags] | None) -> dict[str, Any]:
+    def _trend(self, with_earlier: tuple[TypedTables, Flags] | None) -> dict[str, Any]:
         """Return the changes since an earlier snapshot under the name trend; empty if there is no such snapshot."""
         if with_earlier is None:
             return {}
@@ -172,7 +172,7 @@ class Making:
     """
 
     account_id: str | None
-    make: Callable[[Tables, IssueLog], Any]
+    make: Callable[[TypedTables, IssueLog], Any]
 
     def of(self, batch: Batch) -> Result:
         """Read a batch; the result of `make` is in `value`."""
@@ -191,19 +191,19 @@ class Parsed(NamedTuple):
     """
 
     reports: list[tuple[Selected, Source]]
-    tables: Tables
+    tables: TypedTables
     pairs: pd.DataFrame
     of_row: np.typing.NDArray[np.int64]
     alike: Alike
 
-    def judged(self, as_of: datetime | None, result: Result) -> Tables:
+    def judged(self, as_of: datetime | None, result: Result) -> TypedTables:
         """Return the rows to judge, and add the inputs to `result`."""
         judged, earlier = self._of(lambda report: report.judged), self._of(lambda report: report.earlier)
         role = np.select([judged, earlier], ["judged", "trend"], default="not_judged")
         result.inputs += _inputs(self.reports, self.tables, self.pairs.assign(role=role), as_of)
         return _only(_with_distinct_snapshots(self), judged[self.of_row])
 
-    def with_earlier(self, log: IssueLog) -> tuple[Tables, Flags] | None:
+    def with_earlier(self, log: IssueLog) -> tuple[TypedTables, Flags] | None:
         """Return the rows of accounts with a snapshot before the judged one, and flags for the newer one; else None.
 
         Accounts with an incomplete report (see `not_whole`) have no trend, and an issue is added for them. Other issues
@@ -267,7 +267,7 @@ def read(  # noqa: PLR0913 - what is read, and where it goes
     log: IssueLog,
     result: Result,
     leave_out: Collection[str] = (),
-) -> Tables | None:
+) -> TypedTables | None:
     """Return the rows of a batch that are judged; what there is of inputs and corrections goes to `result`.
 
     None where there is nothing to judge, or where a report is not what the survey took it for.
@@ -276,7 +276,7 @@ def read(  # noqa: PLR0913 - what is read, and where it goes
     return None if parsed_reports is None else parsed_reports.judged(as_of, result)
 
 
-def _with_distinct_snapshots(parsed_reports: Parsed) -> Tables:
+def _with_distinct_snapshots(parsed_reports: Parsed) -> TypedTables:
     """Return the tables with columns that distinguish snapshots of the same capture time, if there are any."""
     selected = [report for report, _ in parsed_reports.reports]
     if not any(selection.in_doubt or selection.entry.month for selection in selected):
@@ -349,7 +349,7 @@ def input_of(entry: Entry) -> Input:
 
 def _with_facts(entry: Entry, source: Source, rows: Mapping[Account, int], rejected: int) -> Entry:
     """Return an entry with the facts of the completely read report."""
-    facts = Facts(source.sha256, source.size, source.digest, source.container, source.encoding, rows, rejected)
+    facts = ReportFacts(source.sha256, source.size, source.digest, source.container, source.encoding, rows, rejected)
     return replace(entry, accounts=frozenset(rows), facts=facts)
 
 
@@ -367,7 +367,7 @@ def _corrections(
     }
 
 
-def _only(tables: Tables, is_chosen: Flags) -> Tables:
+def _only(tables: TypedTables, is_chosen: Flags) -> TypedTables:
     """Return the tables with only the rows where `is_chosen` is true."""
     if is_chosen.all():
         return tables
@@ -377,11 +377,11 @@ def _only(tables: Tables, is_chosen: Flags) -> Tables:
         str(name): column.cat.remove_unused_categories() for name, column in users.items() if column.dtype == "category"
     }
     users = users.assign(**few)
-    return Tables(users, unpivot(users), tables.reports)
+    return TypedTables(users, unpivot(users), tables.reports)
 
 
 def _inputs(
-    read: Sequence[tuple[Selected, Source]], tables: Tables, pairs: pd.DataFrame, as_of: datetime | None
+    read: Sequence[tuple[Selected, Source]], tables: TypedTables, pairs: pd.DataFrame, as_of: datetime | None
 ) -> list[Input]:
     """Return the inputs of reports that were parsed."""
     reports, owners = tables.reports, tables.reports["source"].tolist()

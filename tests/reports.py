@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from analyzer.controls.checklist import Checklist, make_checklist
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.layout import COLUMNS, LAST_USED_COLUMNS, ROOT_USER
-from analyzer.reading.normalizing import Tables, normalize
+from analyzer.reading.normalizing import TypedTables, normalize
 from analyzer.reading.parsing import parse
 from analyzer.survey.files import Reader, find_files, note_empty_folders
-from analyzer.survey.look import Looking
+from analyzer.survey.report_finder import ReportFinder
 from analyzer.survey.spool import Spool
 from analyzer.survey.survey import without_copies
 
@@ -93,14 +93,14 @@ def write(path: Path, content: str | bytes) -> str:
 def read_sources(paths: Sequence[str], log: IssueLog, leave_out: Path | None = None) -> list[Source]:
     """Return the reports under `paths` as the program reads them, by name, without copies."""
     with tempfile.TemporaryDirectory() as folder:
-        looked = Looking(Spool(f"{folder}/reports"), whole=True).at(find_files(paths, log, leave_out=leave_out))
+        looked = ReportFinder(Spool(f"{folder}/reports"), whole=True).at(find_files(paths, log, leave_out=leave_out))
         log.rows += looked.issues
         note_empty_folders(paths, [entry.name for entry in looked.entries], log)
         with Reader() as reader:
             return [entry.source(reader, log) for entry in without_copies(looked.entries, log)]
 
 
-def read(*paths: str | Path, account_id: str | None = None) -> tuple[Tables, IssueLog]:
+def read(*paths: str | Path, account_id: str | None = None) -> tuple[TypedTables, IssueLog]:
     """Read reports as the program does, up to the typed tables."""
     log = IssueLog()
     sources = read_sources([str(path) for path in paths], log)

@@ -24,7 +24,7 @@ from analyzer.evidence.settings import Settings
 from analyzer.evidence.summary import Summary
 from analyzer.evidence.tables import TablesInMemory
 from analyzer.evidence.worst import notable, worst_rows
-from analyzer.survey.look import Looking
+from analyzer.survey.report_finder import ReportFinder
 from analyzer.survey.spool import Spool
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ __all__ = [
     "audit_on_engine",
 ]
 
-JUDGE: Final = "analyzer.batch.Judging.of"
+JUDGE: Final = "analyzer.batch.BatchJudge.of"
 """The function that judges the reports of a batch, by the name under which a test can put another in its place."""
 _ALL_AT_ONCE: Final = 1 << 40
 """Bytes of a batch that holds everything."""
@@ -137,7 +137,7 @@ class _MemoryWriter:
 def audit(paths: Sequence[str], settings: Settings, *, progress: Progress = SILENT) -> Audit:
     """Audit the reports under `paths` in one batch; nothing is written."""
     with tempfile.TemporaryDirectory() as folder:
-        looking = Looking(Spool(f"{folder}/reports"), settings.account_id, captured_at=settings.captured_at)
+        looking = ReportFinder(Spool(f"{folder}/reports"), settings.account_id, captured_at=settings.captured_at)
         road, writer = pipeline.Road(looking, map, _ALL_AT_ONCE, progress), _MemoryWriter()
         summary = pipeline.judge_reports(road, road.survey(paths), settings, writer).summary
         return Audit.of(summary, {name: stacked(tables) for name, tables in writer.written.items()})

@@ -18,7 +18,7 @@ from analyzer import pipeline
 from analyzer.controls.checklist import make_checklist
 from analyzer.errors import UsageError
 from analyzer.evidence.settings import Settings
-from analyzer.rendering.marks import Marks, Source
+from analyzer.rendering.marks import MarkedWorkbook, Marks
 from analyzer.rendering.render import Options
 from analyzer.survey.people import PeopleLists, parse_people
 from tests.cli.running import run
@@ -205,7 +205,7 @@ def test_a_set_with_pseudonyms_takes_no_marks(working_folder: Path) -> None:
     ran = run("render", "hidden", "--format", "excel", "--carry-over", "names/workbook.xlsx", cwd=working_folder)
     assert ran.returncode == 2
     assert "--carry-over cannot be used with pseudonyms" in ran.stderr
-    options = Options(marks=Marks((Source("workbook.xlsx", "0" * 64),), (), ()))
+    options = Options(marks=Marks((MarkedWorkbook("workbook.xlsx", "0" * 64),), (), ()))
     with pytest.raises(UsageError, match="--carry-over cannot be used with pseudonyms"):
         pipeline.audit(
             ["sample_reports"],

@@ -24,7 +24,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.policy import read_policy
 from analyzer.errors import InputError
 from analyzer.evidence.schema import TABLES, to_arrow
-from analyzer.survey import look
+from analyzer.survey import report_finder
 from tests.reports import csv_of, key, root, user, write
 from tests.running import JUDGE, Audit, Settings, audit, audit_in_batches, audit_on_engine
 from tests.strategies import reports
@@ -122,7 +122,7 @@ def result_or_error(run: Callable[[], Result]) -> Result | InputError:
     st.booleans(),
     st.sampled_from([1, 1, 600, 10_000]),
     st.sampled_from([tuple(TABLES), ("findings",), ("findings", "issues")]),
-    st.sampled_from([200, look.HEAD]),
+    st.sampled_from([200, report_finder.HEAD]),
     st.booleans(),
     st.randoms(use_true_random=False),
 )
@@ -148,7 +148,7 @@ def test_any_batches_give_the_same_as_a_single_batch(
         whole = result_or_error(lambda: audit(days, settings))
         paths = shuffled.sample(days, len(days))
         out = Path(folder) / "out"
-        with mock.patch.object(look, "HEAD", head):  # a short look leaves more to be corrected
+        with mock.patch.object(report_finder, "HEAD", head):  # a short look leaves more to be corrected
             if cluster:
                 in_batches = result_or_error(
                     lambda: audit_on_engine(paths, settings, out, by_itself, batch=batch, table_names=table_names)
@@ -243,7 +243,7 @@ def padded(account: str, *others: str) -> str:
 def test_rows_of_a_second_account_far_down_are_found(tmp_path: Path) -> None:
     first, second = ACCOUNTS[:2]
     text = padded(first, second)
-    assert text.index(second) > look.HEAD
+    assert text.index(second) > report_finder.HEAD
     write(tmp_path / f"in/2026-10-31/{first}.csv", text)
     fleet(tmp_path / "in", [second], "2026-10-30")
     paths, settings = [str(tmp_path / "in")], Settings(as_of=AS_OF)

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 from analyzer import __version__
 from analyzer.cli import signals, streams
 from analyzer.cli.blocks import with_blocks
-from analyzer.cli.commands import audit, evidence, looking, manual, sampling, showing, tracking
+from analyzer.cli.commands import audit, evidence, inspecting, manual, sampling, showing, tracking
 from analyzer.cli.streams import complain
 from analyzer.errors import AnalyzerError
 
@@ -47,8 +47,8 @@ for _name, _command, _in_short in (
     ("sample", sampling.draw_sample, "Draw an audit sample from an evidence set."),
     ("render", evidence.render, "Make a workbook, charts or a PDF from an evidence set."),
     ("verify", evidence.verify, "Check whether an evidence set is as it was written."),
-    ("inspect", looking.inspect, "Show what files contain, without judging them."),
-    ("controls", looking.list_controls, "List the controls, or explain one."),
+    ("inspect", inspecting.inspect, "Show what files contain, without judging them."),
+    ("controls", inspecting.list_controls, "List the controls, or explain one."),
     ("manual", manual.show_manual, "Show the manual."),
 ):
     app.command(_name, short_help=_in_short)(with_blocks(_command))

@@ -246,7 +246,7 @@ class Snapshots(options.Snapshots):
 
 
 @dataclass(frozen=True)
-class Comparing(options.Comparing):
+class PeopleFiles(options.PeopleFiles):
     """The lists of people, from a personnel department (HR), with which an audit compares the users."""
 
     leavers: Annotated[
@@ -271,7 +271,7 @@ class Comparing(options.Comparing):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class OutputOptions:
     """The options for the folder and formats of the evidence. Each kind of evidence has a subclass with defaults."""
 
     names: ClassVar[tuple[str, ...]]
@@ -312,7 +312,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class AuditEvidence(Evidence):
+class AuditOutput(OutputOptions):
     """The options for the evidence of an audit."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("audit")
@@ -369,7 +369,7 @@ class AuditEvidence(Evidence):
 
 
 @dataclass(frozen=True)
-class ComparisonEvidence(Evidence):
+class ComparisonOutput(OutputOptions):
     """The options for the evidence of a comparison."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("comparison")
@@ -381,7 +381,7 @@ class ComparisonEvidence(Evidence):
 
 
 @dataclass(frozen=True)
-class HistoryEvidence(Evidence):
+class HistoryOutput(OutputOptions):
     """The options for the evidence of a history."""
 
     names: ClassVar[tuple[str, ...]] = formats_of("history")

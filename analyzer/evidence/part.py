@@ -29,7 +29,7 @@ _BATCH: Final = 100_000
 _BY_ACCOUNT: Final = ("findings", "credentials", "users", *LISTS)
 
 
-def parts_by_owner(evidence: EvidenceSet) -> list[Part]:
+def parts_by_owner(evidence: EvidenceSet) -> list[OwnerPart]:
     """Return the part of an audit for each owner in the list of accounts, sorted by owner.
 
     Accounts without an owner, and rows without a known account, are in no part. Raises InputError if there is no list
@@ -60,7 +60,7 @@ def parts_by_owner(evidence: EvidenceSet) -> list[Part]:
             positions[owner][name] = own_positions
     if "issues" in evidence.files:
         _add_missing(evidence, owner_of, positions)
-    return [Part(evidence, owner, accounts[owner], inputs[owner], positions[owner]) for owner in owners]
+    return [OwnerPart(evidence, owner, accounts[owner], inputs[owner], positions[owner]) for owner in owners]
 
 
 def _positions(
@@ -121,7 +121,7 @@ class _Inputs(NamedTuple):
         return {owner: cls(inputs_of_facts(facts[owner]), alone[owner]) for owner in accounts}
 
 
-class Part:
+class OwnerPart:
     """The accounts of one owner: their tables, with the methods of `Tables`, and their summary."""
 
     def __init__(

@@ -108,7 +108,7 @@ EVERYTHING: Final = Selection()
 
 
 @dataclass(frozen=True)
-class Names:
+class SelectedNames:
     """The names of users, accounts, controls and statuses that were given on the command line."""
 
     users: Sequence[str] = ()

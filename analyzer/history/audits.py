@@ -28,7 +28,7 @@ from analyzer.history.snapshots import (
 )
 from analyzer.reading.columns import NO_TIME, microseconds, numbered
 from analyzer.reading.issues import PROVE_NO_ABSENCE, IssueLog
-from analyzer.reading.normalizing import Tables
+from analyzer.reading.normalizing import TypedTables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.files import is_url
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from analyzer.engine import Map
     from analyzer.evidence.comparison import Comparison
-    from analyzer.history.compare import Comparing
+    from analyzer.history.compare import Comparer
     from analyzer.history.snapshots import Flags
     from analyzer.reading.issues import Row
 
@@ -100,26 +100,26 @@ def _audit_at(folder: Path) -> EvidenceSet:
     return audit
 
 
-def compare_audits(comparing: Comparing, sets: tuple[EvidenceSet, EvidenceSet], run: Map) -> Comparison:
+def compare_audits(comparer: Comparer, sets: tuple[EvidenceSet, EvidenceSet], run: Map) -> Comparison:
     """Compare the judged snapshots of two audits; `run` maps tasks. Raises InputError as `Comparing.joined` does."""
     log = IssueLog()
     audits = Audits.of(sets, log)
     audits.note_issues(log)
-    parts = audits.parts(comparing.accounts.add(*audits.newest, log))
+    parts = audits.parts(comparer.accounts.add(*audits.newest, log))
     events = []
-    for events_of_part, issues in run(partial(_compare, comparing, audits), parts):
+    for events_of_part, issues in run(partial(_compare, comparer, audits), parts):
         events.append(events_of_part)
         log.rows += issues
-    return comparing.joined(events, audits.inputs(), log)
+    return comparer.joined(events, audits.inputs(), log)
 
 
-def _compare(comparing: Comparing, audits: Audits, part: Part) -> tuple[pa.Table, list[Row]]:
+def _compare(comparer: Comparer, audits: Audits, part: AccountGroup) -> tuple[pa.Table, list[Row]]:
     log = IssueLog()
-    return comparing.between(*audits.rows_of(part), log), log.rows
+    return comparer.between(*audits.rows_of(part), log), log.rows
 
 
 @dataclass(frozen=True)
-class Part:
+class AccountGroup:
     """Some accounts to compare; `last` has the time of the newest snapshot of each, by side, in microseconds."""
 
     accounts: tuple[str, ...]
@@ -158,18 +158,18 @@ class Audits:
         )
         return old, new
 
-    def parts(self, accounts: Sequence[str]) -> list[Part]:
+    def parts(self, accounts: Sequence[str]) -> list[AccountGroup]:
         """Return the accounts in parts of about `_ROWS` rows."""
         rows = pd.concat(self.snapshots).groupby("account_id")["rows"].sum()
         old, new = self.newest
 
-        def part(run: Sequence[str]) -> Part:
+        def part(run: Sequence[str]) -> AccountGroup:
             times = [tuple(since_epoch(side[account]) for account in run) for side in (old, new)]
-            return Part(tuple(run), (times[0], times[1]))
+            return AccountGroup(tuple(run), (times[0], times[1]))
 
         return [part(run) for run in cut(sorted(accounts), _ROWS, lambda account: int(rows[account]))]
 
-    def rows_of(self, part: Part) -> tuple[Tables, Flags, Flags]:
+    def rows_of(self, part: AccountGroup) -> tuple[TypedTables, Flags, Flags]:
         """Return the rows of accounts, and flags for the newest snapshot of the older side and of the newer side.
 
         The rows of the newer side are only those of its newest snapshot.
@@ -191,7 +191,7 @@ class Audits:
                 is_kept &= (side != which) | ~_report_keys(users).isin(out)
         users = with_partial(users.assign(report=report), lacking & is_kept)[is_kept].reset_index(drop=True)
         is_new, is_last = side[is_kept] == 1, (captured == last)[is_kept]
-        return Tables(users, unpivot(users), pd.DataFrame()), ~is_new & is_last, is_new
+        return TypedTables(users, unpivot(users), pd.DataFrame()), ~is_new & is_last, is_new
 
     def inputs(self) -> list[dict[str, Any]]:
         """Return the inputs of both audits, with the capture time as reference date."""

@@ -39,7 +39,7 @@ from analyzer.history.snapshots import (
 )
 from analyzer.judging.judge import verdicts
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.normalizing import Tables
+from analyzer.reading.normalizing import TypedTables
 from analyzer.reading.times import since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.accounts import UNKNOWN
@@ -119,7 +119,7 @@ def _accounts_in_words(accounts: Sequence[str]) -> str:
 
 
 @dataclass
-class Comparing:
+class Comparer:
     """Compares two sides; `accounts` is filled when the reports are chosen.
 
     `lacking` are the reports that may lack users, according to the survey.
@@ -156,7 +156,7 @@ class Comparing:
 
         return _once(Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries)
 
-    def of(self, tables: Tables, log: IssueLog) -> pa.Table | None:
+    def of(self, tables: TypedTables, log: IssueLog) -> pa.Table | None:
         """Return the events (columns: `EVENTS`) of a batch of whole accounts; None if no row has account and time."""
         rows = dated_rows(tables.users)
         if not len(rows):
@@ -165,14 +165,14 @@ class Comparing:
         tables = replace(tables, users=with_partial(tables.users, of_sources(tables.users, lacking)))
         if len(rows) < len(tables.users):
             users = tables.users.take(rows).reset_index(drop=True)
-            tables = Tables(users, unpivot(users), tables.reports)
+            tables = TypedTables(users, unpivot(users), tables.reports)
         account, captured = accounts_of(tables.users), micros_captured(tables.users)
         last = int(captured.max())
         is_new = _flags(len(rows), newest_by(account, captured, np.arange(len(rows)), last))
         is_old = _flags(len(rows), newest_by(account, captured, np.flatnonzero(~is_new), last))
         return self.between(tables, is_old, is_new, log)
 
-    def between(self, tables: Tables, is_old: Flags, is_new: Flags, log: IssueLog) -> pa.Table:
+    def between(self, tables: TypedTables, is_old: Flags, is_new: Flags, log: IssueLog) -> pa.Table:
         """Return the events of accounts; rows without a flag belong to earlier snapshots of the older side."""
         users, checks = tables.users, self.settings.checklist.checks
         captured = micros_captured(users)
@@ -237,7 +237,7 @@ class Comparing:
         is_compared = _flags(len(users), rows) & users["account_id"].isin(compared).to_numpy()
         users = users[is_compared].reset_index(drop=True)
         return self.between(
-            Tables(users, unpivot(users), pd.DataFrame()), is_old[is_compared], is_new[is_compared], log
+            TypedTables(users, unpivot(users), pd.DataFrame()), is_old[is_compared], is_new[is_compared], log
         )
 
 
@@ -275,7 +275,7 @@ def _flags(count: int, rows: np.typing.NDArray[np.int64]) -> Flags:
 class _Part:
     """Some rows of tables; `of` returns the verdicts on them."""
 
-    def __init__(self, tables: Tables, rows: Flags) -> None:
+    def __init__(self, tables: TypedTables, rows: Flags) -> None:
         is_kept = rows[tables.credentials["user_row"].to_numpy()]
         self._user, self._credential = (np.where(flags, np.cumsum(flags) - 1, -1) for flags in (rows, is_kept))
         self._rows = rows

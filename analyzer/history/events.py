@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Check, Checklist
     from analyzer.judging.verdicts import Verdicts
     from analyzer.reading.issues import IssueLog
-    from analyzer.reading.normalizing import Tables
+    from analyzer.reading.normalizing import TypedTables
 
 _COUNTED: Final = {
     "open": ("still_failing", "new_failure"),
@@ -36,7 +36,7 @@ _COUNTED: Final = {
 """The events that each count of a trend adds up."""
 
 
-def trend_of(checklist: Checklist, tables: Tables, is_new: npt.NDArray[np.bool_]) -> pa.Table:
+def trend_of(checklist: Checklist, tables: TypedTables, is_new: npt.NDArray[np.bool_]) -> pa.Table:
     """Return the trend (columns: `TREND_OF_AUDIT`) of accounts with two snapshots: the judged one and the one before.
 
     `is_new` marks the rows of the judged snapshot. The events are only counted, by control.

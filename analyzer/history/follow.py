@@ -39,7 +39,7 @@ from analyzer.history.snapshots import (
 from analyzer.judging.judge import verdicts
 from analyzer.reading.columns import NO_TIME, microseconds
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.normalizing import Tables
+from analyzer.reading.normalizing import TypedTables
 from analyzer.reading.times import DAY, since_epoch
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.selection import Selected, without_unknown_order
@@ -116,7 +116,7 @@ class Following:
             raise ValueError("the dates of a monthly series are set by `choose` or `stored`")
         return self.dates
 
-    def of(self, tables: Tables, log: IssueLog) -> Followed:
+    def of(self, tables: TypedTables, log: IssueLog) -> Followed:
         """Return the failures in the snapshots of whole accounts; `log` has the issues of reading them."""
         lacking = self.lacking | may_lack_users(log.rows)
         tables = replace(tables, users=with_partial(tables.users, of_sources(tables.users, lacking)))
@@ -170,7 +170,7 @@ class Following:
         log = IssueLog()
         inputs = inputs_of_store(users)
         users = of_known_order(users, log)
-        tables = Tables(users, unpivot(users), pd.DataFrame())
+        tables = TypedTables(users, unpivot(users), pd.DataFrame())
         return _follow(tables, self.settings, self._dates_of_series), inputs, log.rows
 
 
@@ -186,7 +186,7 @@ def _with_waivers(
     return failures.assign(waiver=parts[0]), undecided.assign(waiver=parts[1])
 
 
-def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> Followed:
+def _follow(tables: TypedTables, settings: Settings, series: Sequence[datetime]) -> Followed:
     """Return the failures of some accounts, and the dates of the series at which an account has no snapshot."""
     users = tables.users
     rows, instants = dated_rows(users), micros_captured(users)
@@ -199,7 +199,7 @@ def _follow(tables: Tables, settings: Settings, series: Sequence[datetime]) -> F
         return Followed(None, None, None, missing)
     if series or len(rows) < len(users):
         users = users.take(rows).reset_index(drop=True)
-        tables = Tables(users, unpivot(users), tables.reports)
+        tables = TypedTables(users, unpivot(users), tables.reports)
     all_verdicts = verdicts(tables, instants, settings.checklist)
     timeline = Timeline.of(users, instants)
     lives = lifetimes.follow(users, tables.credentials, all_verdicts, settings.checklist.checks, timeline)

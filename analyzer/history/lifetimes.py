@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from analyzer.controls.vocabulary import Reason, Status
 from analyzer.evidence.schema import UNDECIDED
 from analyzer.history.calendar import GAP
-from analyzer.history.subjects import CLOSINGS, KINDS, Subjects
+from analyzer.history.subjects import CLOSINGS, KINDS, SubjectNumbers
 from analyzer.judging.staleness import days_since, is_because
 from analyzer.judging.verdicts import SUBJECTS, Verdicts
 from analyzer.judging.wording import messages
@@ -109,7 +109,7 @@ def follow(
 
     They are sorted by account, control, name of the user, credential and first snapshot.
     """
-    subjects = Subjects(users, credentials, timeline)
+    subjects = SubjectNumbers(users, credentials, timeline)
     newest = timeline.is_newest
     parts, undecided = [], []
     for of_control in verdicts:
@@ -119,7 +119,7 @@ def follow(
     return Lives(lifetimes, _undecided(users, Verdicts.joined(undecided), chosen, timeline), timeline.calendar)
 
 
-def _runs(verdicts: Verdicts, subjects: Subjects, chosen: Sequence[Check], timeline: Timeline) -> _Runs:
+def _runs(verdicts: Verdicts, subjects: SubjectNumbers, chosen: Sequence[Check], timeline: Timeline) -> _Runs:
     """Return the runs of one control."""
     subject = subjects.of(verdicts)
     sight = _Sight(verdicts, subject, subjects, timeline)
@@ -164,7 +164,7 @@ def _renewed(failing: Verdicts, begins: Flags, chosen: Sequence[Check], timeline
 class _Sight:
     """The status that one control gives each subject in each snapshot; `key` numbers subject and snapshot."""
 
-    def __init__(self, verdicts: Verdicts, subject: Whole, subjects: Subjects, timeline: Timeline) -> None:
+    def __init__(self, verdicts: Verdicts, subject: Whole, subjects: SubjectNumbers, timeline: Timeline) -> None:
         order = timeline.order[verdicts.user_row]
         # One number more than there are snapshots, so that the runs of two subjects are never adjacent.
         self.width = int(timeline.order.max(initial=0)) + 2
@@ -234,7 +234,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, the runs and their context
     users: pd.DataFrame,
     credentials: pd.DataFrame,
     runs: _Runs,
-    subjects: Subjects,
+    subjects: SubjectNumbers,
     chosen: Sequence[Check],
     timeline: Timeline,
 ) -> pd.DataFrame:

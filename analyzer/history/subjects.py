@@ -28,7 +28,7 @@ CLOSINGS: Final = ["deleted", "deactivated", "used", "changed", "mfa_enabled", "
 KINDS: Final = [*Kind, "user"]
 
 
-class Subjects:
+class SubjectNumbers:
     """Gives each user and each credential one number that is the same in all snapshots."""
 
     def __init__(self, users: pd.DataFrame, credentials: pd.DataFrame, timeline: Timeline) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Micros = npt.NDArray[np.int64]
 
 
-class Facts:
+class TypedColumns:
     """The columns of `users` or `credentials`; each is converted on first use and then cached."""
 
     def __init__(self, frame: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from analyzer.controls.control import Whose
 from analyzer.controls.vocabulary import JUDGED_KINDS, NOT_APPLICABLE, Outcome, Reason, Status
-from analyzer.judging.facts import Facts
+from analyzer.judging.facts import TypedColumns
 from analyzer.judging.findings import findings_table
 from analyzer.judging.rules import RULES
 from analyzer.judging.rules_of_accounts import ACCOUNT_RULES
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from analyzer.controls.control import Control, Value
     from analyzer.judging.facts import Micros
     from analyzer.judging.truth import Flags
-    from analyzer.reading.normalizing import Tables
+    from analyzer.reading.normalizing import TypedTables
 
     Rows = npt.NDArray[np.int64]
     Column: TypeAlias = pa.Array | pa.ChunkedArray
@@ -53,7 +53,7 @@ _USER: Final = SUBJECTS.index("user")
 
 
 def judge(
-    tables: Tables, as_of: Micros, checklist: Checklist, *, by_capture: bool, columns: Sequence[str] = CREDENTIALS
+    tables: TypedTables, as_of: Micros, checklist: Checklist, *, by_capture: bool, columns: Sequence[str] = CREDENTIALS
 ) -> tuple[pa.Table, pa.Table]:
     """Return `findings` (columns: `FINDINGS`) and `credentials` of the rows in `tables`.
 
@@ -71,7 +71,7 @@ def judge(
     return findings, judged_rows.credentials(columns, unused)
 
 
-def verdicts(tables: Tables, as_of: Micros, checklist: Checklist) -> Iterator[Verdicts]:
+def verdicts(tables: TypedTables, as_of: Micros, checklist: Checklist) -> Iterator[Verdicts]:
     """Yield the verdicts of each check, one check after the other, on snapshots that differ by capture time."""
     judged_rows = _JudgedRows(tables, as_of, by_capture=True)
     for number, check in enumerate(checklist.checks):
@@ -85,9 +85,9 @@ _ROOTLESS: Final = "aws-cn"
 class _JudgedRows:
     """The rows to judge, in the form that the rules need."""
 
-    def __init__(self, tables: Tables, as_of: Micros, *, by_capture: bool) -> None:
+    def __init__(self, tables: TypedTables, as_of: Micros, *, by_capture: bool) -> None:
         self._tables, self._of_rows, self._by_capture = tables, as_of, by_capture
-        self._users, self._credentials = Facts(tables.users), Facts(tables.credentials)
+        self._users, self._credentials = TypedColumns(tables.users), TypedColumns(tables.credentials)
         self._user_row = tables.credentials["user_row"].to_numpy()
         self._as_of = as_of[self._user_row]
         self._instants = Instants(self._credentials, self._as_of)
@@ -151,7 +151,7 @@ class _JudgedRows:
         return _verdicts(number, ruling, user_row, position, subjects.slot, subjects.kind)
 
     @staticmethod
-    def _whose(control: Control, facts: Facts) -> Flags:
+    def _whose(control: Control, facts: TypedColumns) -> Flags:
         if control.whose is Whose.EVERYONE:
             return np.ones(len(facts), bool)
         is_root = facts.flag("is_root").yes

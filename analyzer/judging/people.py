@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analyzer.judging.facts import Facts
+from analyzer.judging.facts import TypedColumns
 from analyzer.judging.snapshots import snapshot_of
 from analyzer.judging.subjects import NEVER
 from analyzer.judging.truth import Truth
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from analyzer.judging.facts import Micros
     from analyzer.judging.truth import Flags
-    from analyzer.reading.normalizing import Tables
+    from analyzer.reading.normalizing import TypedTables
     from analyzer.survey.people import PeopleList
     from analyzer.survey.pseudonyms import Pseudonyms
 
@@ -173,8 +173,8 @@ def _names(users: pd.DataFrame) -> tuple[pa.StringArray, pa.StringArray]:
 
 
 def compared(
-    tables: Tables, lookups: Mapping[str, Lookup], as_of: Micros, *, by_capture: bool
-) -> tuple[Tables, dict[str, pa.Table]]:
+    tables: TypedTables, lookups: Mapping[str, Lookup], as_of: Micros, *, by_capture: bool
+) -> tuple[TypedTables, dict[str, pa.Table]]:
     """Return the tables with the columns of the list of leavers, and the outcomes of each list (see `outcomes`).
 
     `lookups` has the lists by name. `as_of` is the reference date of each row of `users` in microseconds; `by_capture`
@@ -219,7 +219,7 @@ def seen_until(captured: Micros, as_of: Micros) -> Micros:
     return np.where(captured == NO_TIME, as_of, captured)
 
 
-def outcomes(tables: Tables, matched: Matched, lookup: Lookup, as_of: Micros, *, with_others: bool) -> pa.Table:
+def outcomes(tables: TypedTables, matched: Matched, lookup: Lookup, as_of: Micros, *, with_others: bool) -> pa.Table:
     """Return a row per pair of a person and a user; `with_others`, also a row per IAM user who matches nobody.
 
     The columns are `person` (the position in the list), `status`, `account_id`, `iam_user`, `has_left` (by the
@@ -258,9 +258,9 @@ def outcomes(tables: Tables, matched: Matched, lookup: Lookup, as_of: Micros, *,
     )
 
 
-def _uses(tables: Tables) -> tuple[Rows, Micros, Flags]:
+def _uses(tables: TypedTables) -> tuple[Rows, Micros, Flags]:
     """Return the number of active credentials of each user, their latest use, and whether all their uses are known."""
-    credentials, count = Facts(tables.credentials), len(tables.users)
+    credentials, count = TypedColumns(tables.credentials), len(tables.users)
     active = np.flatnonzero(credentials.flag("active").yes)
     user_row, used = tables.credentials["user_row"].to_numpy()[active], credentials.time("last_used")[active]
     is_use_known = (used != NO_TIME) | credentials.among("last_used_state", *NEVER)[active]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.controls.vocabulary import Reason
-from analyzer.judging.facts import Facts
+from analyzer.judging.facts import TypedColumns
 from analyzer.judging.snapshots import snapshot_of
 from analyzer.judging.staleness import BASIS_CODES, TOLERANCE, first_that_holds, is_because
 from analyzer.judging.subjects import Ruling, Subjects
@@ -128,7 +128,7 @@ def note_expiries(users: pd.DataFrame, as_of: Rows, log: IssueLog, *, by_capture
 
     The password policy was then changed between the times at which the passwords were set.
     """
-    facts = Facts(users)
+    facts = TypedColumns(users)
     rows = np.flatnonzero(~facts.flag("is_root").yes)
     snapshot = numbered(snapshot_of(users, by_capture=by_capture), as_of)[rows]
     subjects = Subjects(facts, rows, as_of[rows])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from analyzer.judging.facts import Micros
-    from analyzer.judging.staleness import Evidence
+    from analyzer.judging.staleness import TimeBounds
     from analyzer.judging.subjects import Subjects
     from analyzer.judging.truth import Flags
     from analyzer.reading.layout import Slot
@@ -30,7 +30,7 @@ SENTINELS: Final = (*NEVER, State.NOT_SUPPORTED)
 """States of a cell that mean that no credential exists; a blank cell means neither."""
 
 
-def by_instant(subjects: Subjects, evidence: Evidence, span: int, *, counts_age: bool) -> Ruling:
+def by_instant(subjects: Subjects, evidence: TimeBounds, span: int, *, counts_age: bool) -> Ruling:
     """Return a ruling that fails where `span` microseconds or more have passed since the time in `evidence`."""
     return Ruling(
         evidence.at_least(span, subjects.as_of),

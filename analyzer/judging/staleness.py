@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from analyzer.judging.facts import Facts
+    from analyzer.judging.facts import TypedColumns
 
     Flags = npt.NDArray[np.bool_]
     Micros = npt.NDArray[np.int64]
@@ -49,7 +49,7 @@ BASIS_CODES: Final = {column: code for code, column in enumerate(BASES)}
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TimeBounds:
     """Bounds on a time for each row, in microseconds: not before `earliest`, not after `latest`.
 
     `earliest` is `NO_TIME` if it is not known. `reason` has codes of `Reason`: how the time is known. `basis` has codes
@@ -83,12 +83,12 @@ class Evidence:
         has_time = self.earliest != NO_TIME
         return np.where(has_time, np.maximum(as_of - np.where(has_time, self.earliest, as_of), 0), 0)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Evidence:
+    def take(self, rows: npt.NDArray[np.int64]) -> TimeBounds:
         """Return the evidence of the rows at the positions `rows`."""
-        return Evidence(self.earliest[rows], self.latest[rows], self.reason[rows], self.basis[rows])
+        return TimeBounds(self.earliest[rows], self.latest[rows], self.reason[rows], self.basis[rows])
 
 
-def last_use(credentials: Facts, as_of: Micros) -> Evidence:
+def last_use(credentials: TypedColumns, as_of: Micros) -> TimeBounds:
     """Return when each credential was last used before `as_of` (microseconds), with the fallbacks of CIS.
 
     `credentials` is the table that `reading.unpivot` makes.
@@ -120,10 +120,10 @@ def last_use(credentials: Facts, as_of: Micros) -> Evidence:
         [slot_basis(slot, "last_used"), slot_basis(slot, "last_changed"), USER_CREATION],
         default=-1,
     )
-    return Evidence(earliest, latest, reason, np.where(earliest != NO_TIME, basis, -1).astype(np.int8))
+    return TimeBounds(earliest, latest, reason, np.where(earliest != NO_TIME, basis, -1).astype(np.int8))
 
 
-def age(credentials: Facts, as_of: Micros) -> Evidence:
+def age(credentials: TypedColumns, as_of: Micros) -> TimeBounds:
     """Return when each password was last changed, or each key or certificate made, before `as_of` (microseconds).
 
     If the report does not show it, the time is not before the creation of the user, and for a key not after its last
@@ -148,7 +148,7 @@ def age(credentials: Facts, as_of: Micros) -> Evidence:
     earliest = np.select([by_change, by_user], [changed, created], default=NO_TIME)
     slot = credentials.codes("credential", SLOT_NAMES)
     basis = np.where(by_change, slot_basis(slot, "last_changed"), USER_CREATION)
-    return Evidence(
+    return TimeBounds(
         earliest,
         np.where(by_change, changed, bound),
         reason,
@@ -159,7 +159,7 @@ def age(credentials: Facts, as_of: Micros) -> Evidence:
 USER_CREATION: Final = BASIS_CODES["user_creation_time"]
 
 
-def _columns(credentials: Facts) -> tuple[Micros, Micros, Micros, Flags]:
+def _columns(credentials: TypedColumns) -> tuple[Micros, Micros, Micros, Flags]:
     """Return the last use, the last change, the creation of the user, and where a credential is an access key."""
     used, changed, created = map(credentials.time, ("last_used", "last_changed", "user_creation_time"))
     return used, changed, created, credentials.among("kind", Kind.ACCESS_KEY)
@@ -215,7 +215,7 @@ def days_since(time: Micros, as_of: Micros) -> npt.NDArray[np.int32]:
     return (np.maximum(as_of - np.where(time != NO_TIME, time, as_of), 0) // DAY).astype(np.int32)
 
 
-def age_days(credentials: Facts, as_of: Micros) -> pa.Array:
+def age_days(credentials: TypedColumns, as_of: Micros) -> pa.Array:
     """Return the whole days since each credential was last changed (a key: created), as int32; null if not known."""
     changed = credentials.time("last_changed")
     unknown = (changed == NO_TIME) | (changed > as_of) | (as_of == NO_TIME)

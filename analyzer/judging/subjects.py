@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from analyzer.judging.staleness import SLOT_NAMES, TOLERANCE, Evidence, age, last_use
+from analyzer.judging.staleness import SLOT_NAMES, TOLERANCE, TimeBounds, age, last_use
 from analyzer.judging.truth import Truth
 from analyzer.reading.columns import NO_TIME
 from analyzer.reading.layout import Kind, State
@@ -16,7 +16,7 @@ from analyzer.reading.layout import Kind, State
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from analyzer.judging.facts import Facts, Micros
+    from analyzer.judging.facts import Micros, TypedColumns
     from analyzer.judging.truth import Flags
 
     Rows = npt.NDArray[np.int64]
@@ -53,16 +53,16 @@ class Ruling:
 class Instants:
     """When each of `credentials` was last used and made; `as_of` has their reference dates in microseconds."""
 
-    def __init__(self, credentials: Facts, as_of: Micros) -> None:
+    def __init__(self, credentials: TypedColumns, as_of: Micros) -> None:
         self._credentials, self._as_of = credentials, as_of
 
     @cached_property
-    def last_use(self) -> Evidence:
+    def last_use(self) -> TimeBounds:
         """When each was last used."""
         return last_use(self._credentials, self._as_of)
 
     @cached_property
-    def age(self) -> Evidence:
+    def age(self) -> TimeBounds:
         """When each was made or last changed."""
         return age(self._credentials, self._as_of)
 
@@ -76,7 +76,7 @@ class Subjects:
 
     def __init__(
         self,
-        facts: Facts,
+        facts: TypedColumns,
         rows: Rows,
         as_of: Micros,
         *,
@@ -117,12 +117,12 @@ class Subjects:
         return self._facts.codes("kind", list(Kind))[self._rows]
 
     @cached_property
-    def last_use(self) -> Evidence:
+    def last_use(self) -> TimeBounds:
         """When each credential was last used."""
         return self._known_instants.last_use.take(self._rows)
 
     @cached_property
-    def age(self) -> Evidence:
+    def age(self) -> TimeBounds:
         """When each credential was made or last changed."""
         return self._known_instants.age.take(self._rows)
 

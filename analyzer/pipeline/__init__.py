@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from analyzer.evidence.selection import Names
+    from analyzer.evidence.selection import SelectedNames
     from analyzer.evidence.settings import Settings
     from analyzer.pipeline.audits import audit, inspect, judge_reports
     from analyzer.pipeline.leaving import Run, WrittenFiles
     from analyzer.pipeline.road import LOCAL, Engine, Road
     from analyzer.pipeline.sampling import Sampled, sample
-    from analyzer.pipeline.sets import Shown, render, show, verify
+    from analyzer.pipeline.sets import ShownFindings, render, show, verify
     from analyzer.pipeline.snapshots import compare, history, ingest, stored
     from analyzer.rendering.render import Options
     from analyzer.survey.pseudonyms import Pseudonyms
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 __all__ = [
     "LOCAL",
     "Engine",
-    "Names",
     "Options",
     "Pseudonyms",
     "Road",
     "Run",
     "Sampled",
+    "SelectedNames",
     "Settings",
-    "Shown",
+    "ShownFindings",
     "WrittenFiles",
     "audit",
     "compare",
@@ -52,13 +52,13 @@ if not TYPE_CHECKING:
     # Modules take time to load, and an audit needs none of a history, nor the other way round. So names are imported
     # when they are first used.
     _NAMES_IN: Final[Mapping[str, tuple[str, ...]]] = {
-        "analyzer.evidence.selection": ("Names",),
+        "analyzer.evidence.selection": ("SelectedNames",),
         "analyzer.evidence.settings": ("Settings",),
         "analyzer.pipeline.audits": ("audit", "inspect", "judge_reports"),
         "analyzer.pipeline.leaving": ("Run", "WrittenFiles"),
         "analyzer.pipeline.road": ("LOCAL", "Engine", "Road"),
         "analyzer.pipeline.sampling": ("Sampled", "sample"),
-        "analyzer.pipeline.sets": ("Shown", "render", "show", "verify"),
+        "analyzer.pipeline.sets": ("ShownFindings", "render", "show", "verify"),
         "analyzer.pipeline.snapshots": ("compare", "history", "ingest", "stored"),
         "analyzer.rendering.render": ("Options",),
         "analyzer.survey.pseudonyms": ("Pseudonyms",),

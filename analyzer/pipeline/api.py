@@ -62,7 +62,7 @@ def audit(  # noqa: PLR0913 - one parameter an option
         benchmark, control, all_controls, policy, no_policy, max_idle_days, account_id, captured_at, max_file_size
     )
     snapshots = options.Snapshots(_when(as_of), every_snapshot, no_trend, _path(accounts), max_report_age)
-    parameters = options.judged(snapshots, options.Comparing(_path(leavers), _path(people)), judging)
+    parameters = options.judged(snapshots, options.PeopleFiles(_path(leavers), _path(people)), judging)
     inputs = values.local(paths)
     from analyzer import pipeline  # noqa: PLC0415 - loads pandas
 

@@ -6,7 +6,7 @@ import tempfile
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer.batch import JUDGED_TABLES, Inspecting, Judging, Result
+from analyzer.batch import JUDGED_TABLES, BatchJudge, Inspecting, Result
 from analyzer.engine import SILENT
 from analyzer.errors import UsageError
 from analyzer.evidence import storage
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.writer import Output, Writer
     from analyzer.judging.truth import Flags
     from analyzer.reading.issues import Row
-    from analyzer.reading.normalizing import Tables
+    from analyzer.reading.normalizing import TypedTables
     from analyzer.survey.names import CaptureTime
     from analyzer.survey.organization import Organization
     from analyzer.survey.plan import Batch
@@ -193,7 +193,7 @@ def judge_reports(  # noqa: PLR0913 - inputs, settings, and lists
     if road.pseudonyms is not None:
         lists = people_under(road.pseudonyms, lists)  # `lookups` still compare by name
     written_tables = tuple(name for name in JUDGED_TABLES if name in writer.tables)
-    judging = Judging(settings, road.looking.account_id, _trend_of, written_tables, lookups)
+    judging = BatchJudge(settings, road.finder.account_id, _trend_of, written_tables, lookups)
     choose = partial(select, as_of=settings.as_of, every_snapshot=settings.every_snapshot, trend=settings.trend)
     task = partial(_judge_and_write, judging, writer)
     gathered = road.gather(survey, choose, task, writer, cuts_groups=settings.every_snapshot)
@@ -229,7 +229,7 @@ def _compared(lists: PeopleLists, batches: Sequence[Mapping[str, pa.Table]], log
     return tables
 
 
-def _trend_of(checklist: Checklist, tables: Tables, is_new: Flags) -> pa.Table:
+def _trend_of(checklist: Checklist, tables: TypedTables, is_new: Flags) -> pa.Table:
     """Return the trend of accounts in a batch: see `history.events.trend_of`."""
     from analyzer.history.events import trend_of  # noqa: PLC0415 - most audits have no earlier snapshots
 
@@ -263,7 +263,7 @@ def _evidence(location: str, judged: Judged, tables: Sequence[str]) -> tuple[Evi
     return sealed(location, document, unlisted, summary.inputs)
 
 
-def _judge_and_write(judging: Judging, writer: Writer, batch: Batch) -> Result:
+def _judge_and_write(judging: BatchJudge, writer: Writer, batch: Batch) -> Result:
     """Judge a batch, and write its tables if tasks write them. This runs in threads or in tasks of a cluster."""
     result = judging.of(batch)
     result.tables, result.outputs = writer.write_in_task(batch.number, result.tables)

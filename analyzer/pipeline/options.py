@@ -98,7 +98,7 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
-class Comparing:
+class PeopleFiles:
     """The lists of people, from a personnel department (HR), with which an audit compares the users."""
 
     leavers: Path | None = None
@@ -114,11 +114,11 @@ class Comparing:
         )
 
 
-def judged(snapshots: Snapshots, comparing: Comparing, judging: Judging) -> dict[str, Any]:
+def judged(snapshots: Snapshots, people_files: PeopleFiles, judging: Judging) -> dict[str, Any]:
     """Return the settings and lists of an audit, by parameter of `pipeline.audit`."""
-    listed, lists = snapshots.organization(), comparing.lists()
-    files = {name: (people.name, people.sha256) for name, people in lists.by_name.items()}
-    settings = judging.settings(with_leavers=lists.leavers is not None, **snapshots.chosen(listed), **files)
+    listed, lists = snapshots.organization(), people_files.lists()
+    listed_files = {name: (people.name, people.sha256) for name, people in lists.by_name.items()}
+    settings = judging.settings(with_leavers=lists.leavers is not None, **snapshots.chosen(listed), **listed_files)
     return {"settings": settings, "organization": listed, "lists": lists}
 
 

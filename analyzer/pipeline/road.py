@@ -17,9 +17,9 @@ from analyzer.evidence.tally import joined
 from analyzer.evidence.writer import GrowingFiles, Parts
 from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, Limits
-from analyzer.survey.look import Looking
 from analyzer.survey.plan import plan, plan_by_month
 from analyzer.survey.pseudonymous import entry_under
+from analyzer.survey.report_finder import ReportFinder
 from analyzer.survey.spool import NAME as SPOOL
 from analyzer.survey.spool import Spool
 from analyzer.survey.survey import Survey, SurveyPair
@@ -84,13 +84,13 @@ class Engine:
     ) -> Iterator[Road]:
         """Yield the road of a run that writes to `location`. Threads read batches of about `size` bytes of CSV.
 
-        `account_id` and `captured_at` are for reports that do not contain them: see `Looking`. With `pseudonyms`, these
-        replace the names in everything that is read.
+        `account_id` and `captured_at` are for reports that do not contain them: see `ReportFinder`. With `pseudonyms`,
+        these replace the names in everything that is read.
         """
-        looking = Looking(Spool(f"{location}/{SPOOL}"), account_id, limits, captured_at=captured_at)
+        finder = ReportFinder(Spool(f"{location}/{SPOOL}"), account_id, limits, captured_at=captured_at)
         at_once = self.batch or (max(size, TASK_BYTES) if self.writes_parts else size)
         with self._started() as run:
-            yield Road(looking, run, at_once, progress, stage, pseudonyms)
+            yield Road(finder, run, at_once, progress, stage, pseudonyms)
 
     def road_for(
         self,
@@ -188,7 +188,7 @@ class Road:
     get pseudonyms before they are selected; order and batches depend on the pseudonyms.
     """
 
-    looking: Looking
+    finder: ReportFinder
     run: Map
     size: int = READ_BYTES
     progress: Progress = SILENT
@@ -197,8 +197,8 @@ class Road:
 
     def survey(self, paths: Sequence[str], leave_out: Path | None = None, side: int = 0) -> Survey:
         """Return a survey of the inputs. `side` is 1 for the newer side of a comparison, otherwise 0."""
-        looking = replace(self.looking, side=side)
-        return Survey.of(paths, looking, self.run, leave_out=leave_out, progress=self.progress)
+        finder = replace(self.finder, side=side)
+        return Survey.of(paths, finder, self.run, leave_out=leave_out, progress=self.progress)
 
     def gather(  # noqa: PLR0913 - inputs, task, and writer
         self,
@@ -233,7 +233,7 @@ class Road:
                 return gathered
             if self.pseudonyms is not None:
                 corrections = _by_name(self.pseudonyms, corrections, survey)
-            survey = survey.corrected(corrections, self.looking, self.run)
+            survey = survey.corrected(corrections, self.finder, self.run)
             if writer is not None:
                 writer.restart()
 

@@ -12,7 +12,7 @@ from analyzer.evidence import storage
 from analyzer.evidence.manifest import manifest
 from analyzer.evidence.sample import draw
 from analyzer.evidence.seal import MANIFEST, seal
-from analyzer.evidence.selection import Names
+from analyzer.evidence.selection import SelectedNames
 from analyzer.evidence.writer import output_of
 from analyzer.pipeline.leaving import WrittenFiles
 from analyzer.pipeline.sets import findings_of
@@ -58,7 +58,7 @@ def _check(evidence: EvidenceSet, control: str | None) -> Check:
     checklist = evidence.settings.checklist
     if control is None:
         return checklist.unused or checklist.checks[0]
-    checks = Names(controls=[control]).within(evidence).checks
+    checks = SelectedNames(controls=[control]).within(evidence).checks
     ids = dict.fromkeys(check.control.id for check in checks)
     if len(ids) > 1:
         raise UsageError(f"--control: {control} stands for several controls", f"choose one of {', '.join(ids)}")

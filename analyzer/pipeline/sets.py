@@ -15,7 +15,7 @@ from analyzer.evidence.opened import EvidenceSet
 from analyzer.evidence.owner import EVIDENCE
 from analyzer.evidence.plain import json_rows
 from analyzer.evidence.seal import BESIDE, MANIFEST, RENDERED, read_manifest, read_rendered, signature_of
-from analyzer.evidence.selection import Names, findings_as_json
+from analyzer.evidence.selection import SelectedNames, findings_as_json
 from analyzer.evidence.worst import first_rows, worst_first
 from analyzer.pipeline.leaving import NO_PROOF, Proof, WrittenFiles, carried, describe_renderings, owner_with
 from analyzer.rendering.registry import formats_of, require_no_names, tables_needed
@@ -118,7 +118,7 @@ def _beside(folder: Path) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownFindings:
     """Findings of an evidence set: `count` of `total` match the `selection`, and `worst` has the first of these."""
 
     evidence: EvidenceSet
@@ -161,11 +161,11 @@ def findings_of(location: str) -> EvidenceSet:
 
 def show(
     location: str,
-    names: Names = Names(),  # noqa: B008 - frozen
+    names: SelectedNames = SelectedNames(),  # noqa: B008 - frozen
     *,
     most: int,
     progress: Progress = SILENT,
-) -> Shown:
+) -> ShownFindings:
     """Return the worst `most` findings that `names` choose from the evidence of an audit, at a path or URL.
 
     Raises InputError if there is no such set or its findings were changed, and UsageError for a name that the set does
@@ -181,7 +181,7 @@ def show(
     count = sum(int(choice.of(batch).sum()) for batch in evidence.batches("findings", choice.needs))
     order = worst_first(evidence.settings.checklist) if selection.due is None else soonest_first()
     worst = first_rows(evidence, "findings", most, order, where=choice)
-    return Shown(evidence, selection, evidence.rows("findings"), count, worst)
+    return ShownFindings(evidence, selection, evidence.rows("findings"), count, worst)
 
 
 def _require_whole(evidence: EvidenceSet, folder: Path, formats: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from analyzer.evidence.pseudonymous import one_key_of, settings_under, without_n
 from analyzer.evidence.schema import issues_table
 from analyzer.evidence.writer import put_tables
 from analyzer.history.audits import audits_at, compare_audits
-from analyzer.history.compare import Comparing
+from analyzer.history.compare import Comparer
 from analyzer.history.follow import Following
 from analyzer.history.ingesting import Ingesting
 from analyzer.history.store.adding import Added, adding
@@ -122,7 +122,7 @@ def _shown(
 
 def _followed(road: Road, paths: Sequence[str], leave_out: Path | None, following: Following) -> History:
     """Read reports batch by batch and follow their failures. The facts about each file are released afterwards."""
-    task = Making(road.looking.account_id, following.of).of
+    task = Making(road.finder.account_id, following.of).of
     done = road.gather(road.survey(paths, leave_out), following.choose, task)
     return following.joined(done.values, done.take_inputs(), IssueLog(done.issues))
 
@@ -152,20 +152,20 @@ def compare(  # noqa: PLR0913 - inputs, settings, and what is written
     proof.require_possible(output)
     earlier = renderings_at(output)
     sets = None if store is not None else audits_at(old, new)
-    comparing = Comparing(_shown(settings, pseudonyms, store, sets))
+    comparer = Comparer(_shown(settings, pseudonyms, store, sets))
     with (
         evidence_location(output) as location,
         where.road_for(location, settings, progress, pseudonyms=pseudonyms) as road,
     ):
         if store is not None and since is not None and until is not None:
             progress.stage("judging")
-            evidence, manifested = _written("comparison", comparing.stored(store, since, until), location)
+            evidence, manifested = _written("comparison", comparer.stored(store, since, until), location)
         elif sets is not None:
             progress.stage("judging")
-            evidence, manifested = _written("comparison", compare_audits(comparing, sets, road.run), location)
+            evidence, manifested = _written("comparison", compare_audits(comparer, sets, road.run), location)
         else:
             evidence, manifested = _written(
-                "comparison", _compared(road, old, new, left_out(output), comparing), location
+                "comparison", _compared(road, old, new, left_out(output), comparer), location
             )
         files = finish(evidence, manifested, location, formats, options, progress, proof)
         summary = evidence.comparison
@@ -173,13 +173,13 @@ def compare(  # noqa: PLR0913 - inputs, settings, and what is written
 
 
 def _compared(
-    road: Road, old: Sequence[str], new: Sequence[str], leave_out: Path | None, comparing: Comparing
+    road: Road, old: Sequence[str], new: Sequence[str], leave_out: Path | None, comparer: Comparer
 ) -> Comparison:
     """Read the reports of both sides batch by batch and compare them."""
-    task = Making(road.looking.account_id, comparing.of).of
+    task = Making(road.finder.account_id, comparer.of).of
     surveys = (road.survey(old, leave_out), road.survey(new, leave_out, side=1))
-    done = road.gather(SurveyPair(surveys), comparing.choose, task)
-    return comparing.joined(done.values, done.take_inputs(), IssueLog(done.issues))
+    done = road.gather(SurveyPair(surveys), comparer.choose, task)
+    return comparer.joined(done.values, done.take_inputs(), IssueLog(done.issues))
 
 
 def _written(kind: str, result: History | Comparison, location: str) -> tuple[EvidenceSet, bytes]:

@@ -61,7 +61,7 @@ class FewTexts:
 
 
 @dataclass(frozen=True)
-class Names:
+class ArnParts:
     """Users, partitions, accounts and paths of all rows, with null where the ARN does not contain the part.
 
     `user` is the name in the report. Names that another program changed are repaired; a blank name is replaced by the
@@ -75,7 +75,7 @@ class Names:
     is_root: npt.NDArray[np.bool_]
 
 
-def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, origins: RowOrigins) -> Names:
+def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, origins: RowOrigins) -> ArnParts:
     """Return the parts of the ARNs: `arn:PARTITION:iam::ACCOUNT:user/PATH/NAME`, or `...:root`.
 
     For speed, only unusual ARNs are matched with the pattern. A report covers one account and most users have the path
@@ -96,7 +96,7 @@ def read_arns(arn: pa.ChunkedArray, user: pa.ChunkedArray, raw: RawTable, origin
     is_root = np.zeros(len(arn), bool)
     is_root[odd_rows] = np.asarray(_is_root(parts))
     of_row = raw.report.astype(np.int64)
-    names = Names(
+    names = ArnParts(
         pc.replace_with_mask(user, pa.array(is_odd), pc.coalesce(odd_names, parts["name"])),
         FewTexts(samples["partition"], of_row).replaced(odd_rows, parts["partition"]),
         FewTexts(samples["account"], of_row).replaced(odd_rows, parts["account"]),
@@ -209,7 +209,7 @@ def _note_arns(
 
 
 def read_accounts(
-    names: Names, raw: RawTable, sources: Sequence[Source], account_id: str | None, origins: RowOrigins
+    names: ArnParts, raw: RawTable, sources: Sequence[Source], account_id: str | None, origins: RowOrigins
 ) -> dict[str, pa.DictionaryArray]:
     """Return the columns `account_id`, `partition` and `path`.
 
@@ -248,7 +248,7 @@ def read_accounts(
 class _ReportAccounts:
     """The accounts and partitions in the ARNs of each report."""
 
-    def __init__(self, names: Names, raw: RawTable) -> None:
+    def __init__(self, names: ArnParts, raw: RawTable) -> None:
         account, partition = names.account.texts(), names.partition.texts()
         accounts = pa.table({"report": raw.report, "account": account, "partition": partition})
         distinct = accounts.filter(account.is_valid()).group_by(["report", "account", "partition"]).aggregate([])

@@ -73,7 +73,7 @@ _OFFSETS: Final = ((r"(:\d\d(?:\.\d+)?) ?(?:UTC|GMT)$", r"\1Z"), (r"(:\d\d(?:\.\
 
 
 @dataclass(frozen=True)
-class Tables:
+class TypedTables:
     """The typed tables of all reports, with rows in the order of sources, lines and slots.
 
     `users` has the columns of `evidence.schema.USERS` and three more: `report` (the position in `reports`),
@@ -91,7 +91,7 @@ class Tables:
     reports: pd.DataFrame
 
 
-def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_id: str | None = None) -> Tables:
+def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_id: str | None = None) -> TypedTables:
     """Return the typed tables of `raw`.
 
     Unreadable cells become NA with an issue in `log`; their rows are kept. `account_id` is the account of rows for
@@ -129,7 +129,7 @@ def normalize(raw: RawTable, sources: Sequence[Source], log: IssueLog, account_i
     _note_blank_cells(raw, columns, sources, log)
     times = {column: micros_of(columns[column]) for column in TIMESTAMP_COLUMNS}
     _note_impossible(times, np.asarray(is_root), origins)
-    return Tables(users, unpivot(users), _reports(raw, times, sources, log))
+    return TypedTables(users, unpivot(users), _reports(raw, times, sources, log))
 
 
 def _blank_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:

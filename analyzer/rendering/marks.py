@@ -86,7 +86,7 @@ class Mark(NamedTuple):
         )
 
 
-class Source(NamedTuple):
+class MarkedWorkbook(NamedTuple):
     """A workbook that was read: its name as given by the user, and its SHA-256."""
 
     name: str
@@ -101,7 +101,7 @@ class Marks:
     workbook. `disputed` are marks that differ between two workbooks: the later workbook counts.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[MarkedWorkbook, ...]
     beside_rows: tuple[Mark, ...]
     without_row: tuple[Mark, ...]
     signed: tuple[str, ...] = ()
@@ -202,7 +202,7 @@ def read_marks(paths: Sequence[Path]) -> Marks:
             raise InputError(
                 f"--carry-over: cannot read {path}: {error.strerror or error}", "check the path"
             ) from error
-        sources.append(Source(str(path), hashlib.sha256(data).hexdigest()))
+        sources.append(MarkedWorkbook(str(path), hashlib.sha256(data).hexdigest()))
         sheets = _sheets(str(path), data)
         for marks, sheet in ((beside, SHEET), (without, WITHOUT_ROW)):
             for mark in _in_sheets(str(path), sheets, sheet):

@@ -12,7 +12,7 @@ from analyzer.evidence.schema import TEXT
 from analyzer.evidence.tables import TablesInMemory
 from analyzer.rendering.spreadsheet import guarded, quoted_rows
 from analyzer.rendering.workbook.book import write_tables
-from analyzer.rendering.workbook.engine import Look
+from analyzer.rendering.workbook.engine import SheetLayout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def write_sample(drawn: Drawn, folder: Path) -> list[Path]:
         rows.writerows([guarded(_plain(cell)) for cell in row.values()] for row in table.to_pylist())
     title = f"Audit sample of {drawn.check.control.id}"
     tables = TablesInMemory({"sample": table.select(list(_WIDTHS))})
-    look = Look(
+    look = SheetLayout(
         wrapped=("user", "waiver", "message", "source"), by_hand=FOR_THE_TESTER, dates=("tested_on",), widths=_WIDTHS
     )
     return [path, *write_tables(title, drawn.lines, drawn.method, tables, ["sample"], folder, look, _SIGNED_BY)]

@@ -52,7 +52,7 @@ class Contained:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReportFacts:
     """Facts about a report that was read completely; see `Source`. `rows` has the number of rows per account."""
 
     sha256: str
@@ -87,7 +87,7 @@ class Entry:
     account_hint: str | None
     accounts: frozenset[Account]
     contained: Contained | None = None
-    facts: Facts | None = None
+    facts: ReportFacts | None = None
     side: int = 0
     month: datetime | None = None
     rivals: Mapping[Account, str] | None = None

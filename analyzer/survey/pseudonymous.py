@@ -20,7 +20,7 @@ from analyzer.reading.columns import (
     true_where,
 )
 from analyzer.reading.layout import SLOTS
-from analyzer.reading.normalizing import Tables
+from analyzer.reading.normalizing import TypedTables
 from analyzer.reading.unpivot import unpivot
 from analyzer.survey.organization import STATES
 from analyzer.survey.people import NAMES_COMPARED, PeopleLists, names_compared
@@ -96,7 +96,7 @@ def people_under(pseudonyms: Pseudonyms, lists: PeopleLists) -> PeopleLists:
     return PeopleLists(**shown)
 
 
-def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]:
+def tables_under(pseudonyms: Pseudonyms, tables: TypedTables) -> tuple[TypedTables, Alike]:
     """Return the rows of reports with pseudonyms, and the users that match the patterns of a policy.
 
     The sources already have pseudonyms.
@@ -126,7 +126,7 @@ def tables_under(pseudonyms: Pseudonyms, tables: Tables) -> tuple[Tables, Alike]
         hashed = _hashed(pa.chunked_array([whole, before]).combine_chunks(), pseudonyms.user)
         shown |= dict(zip(NAMES_COMPARED, map(column_of, (hashed[: len(users)], hashed[len(users) :])), strict=True))
     users = users.assign(**shown)
-    return Tables(users, unpivot(users), tables.reports), names.alike(dict(pseudonyms.patterns))
+    return TypedTables(users, unpivot(users), tables.reports), names.alike(dict(pseudonyms.patterns))
 
 
 class _Users:

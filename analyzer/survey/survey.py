@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from analyzer.survey.accounts import Account
     from analyzer.survey.entry import Entry, Key
     from analyzer.survey.files import File
-    from analyzer.survey.look import Looked, Looking
+    from analyzer.survey.report_finder import FoundReports, ReportFinder
 
 _FILES: Final = 256
 """Files per batch of looks."""
@@ -54,7 +54,7 @@ class Survey:
     def of(
         cls,
         paths: Sequence[str],
-        looking: Looking,
+        finder: ReportFinder,
         run: Map,
         *,
         leave_out: Path | None = None,
@@ -65,14 +65,14 @@ class Survey:
         files = find_files(paths, log, leave_out=leave_out)
         progress.stage("surveying", len(files))
         entries: list[Entry] = []
-        for looked, count in _looks(looking, files, run):
+        for looked, count in _looks(finder, files, run):
             entries += looked.entries
             log.rows += looked.issues
             progress.advance(count)
         _pass_over_archives(entries, log)
         note_empty_folders(paths, [entry.name for entry in entries], log)
         _require_reports(entries, log)
-        return cls._of(tuple(paths), entries, log.rows, looking, run)
+        return cls._of(tuple(paths), entries, log.rows, finder, run)
 
     @classmethod
     def _of(  # noqa: PLR0913 - the parts of a survey
@@ -80,7 +80,7 @@ class Survey:
         paths: tuple[str, ...],
         entries: Iterable[Entry],
         issues: Iterable[Row],
-        looking: Looking,
+        finder: ReportFinder,
         run: Map,
         exact: frozenset[Key] = frozenset(),
     ) -> Survey:
@@ -89,18 +89,18 @@ class Survey:
         files = [entry.file for entry in every if entry.name in unsure]
         issues = list(issues)
         looked_again: list[Entry] = []
-        for looked, _ in _looks(replace(looking, whole=True), files, run):
+        for looked, _ in _looks(replace(finder, whole=True), files, run):
             looked_again += looked.entries
             issues += looked.issues
         every = sorted(
             [*(entry for entry in every if entry.name not in unsure), *looked_again], key=lambda entry: entry.name
         )
         log = IssueLog()
-        distinct = with_rivals(without_copies(every, log), looking.account_id, run)
+        distinct = with_rivals(without_copies(every, log), finder.account_id, run)
         note_contradicted_names(every, log)
         return cls(paths, tuple(every), tuple(distinct), tuple(issues), tuple(log.rows), exact)
 
-    def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> Survey:
+    def corrected(self, corrections: Mapping[Key, Entry | None], finder: ReportFinder, run: Map) -> Survey:
         """Return the survey with corrections from reading reports.
 
         `corrections` has the corrected entry of a report, or None if the report has changed: its file is then looked
@@ -117,12 +117,12 @@ class Survey:
         names = {file.name for file in lost}
         issues = [row for row in self.issues if row[0] not in names]
         files = sorted(lost, key=lambda file: file.name)
-        for looked, _ in _looks(replace(looking, whole=True), files, run):
+        for looked, _ in _looks(replace(finder, whole=True), files, run):
             entries += looked.entries
             issues += looked.issues
         _require_reports(entries, IssueLog(issues))
         exact = self.exact | corrections.keys() | {entry.key for entry in entries if entry.file in lost}
-        return self._of(self.paths, entries, issues, looking, run, exact)
+        return self._of(self.paths, entries, issues, finder, run, exact)
 
 
 @dataclass(frozen=True)
@@ -146,21 +146,21 @@ class SurveyPair:
         """Issues between the reports of a side."""
         return tuple(row for survey in self.sides for row in survey.between)
 
-    def corrected(self, corrections: Mapping[Key, Entry | None], looking: Looking, run: Map) -> SurveyPair:
+    def corrected(self, corrections: Mapping[Key, Entry | None], finder: ReportFinder, run: Map) -> SurveyPair:
         """Return both surveys with corrections; see `Survey.corrected`."""
         old, new = (
-            survey.corrected(corrections, replace(looking, side=side), run) for side, survey in enumerate(self.sides)
+            survey.corrected(corrections, replace(finder, side=side), run) for side, survey in enumerate(self.sides)
         )
         return SurveyPair((old, new))
 
 
-def _looks(looking: Looking, files: Sequence[File], run: Map) -> Iterator[tuple[Looked, int]]:
+def _looks(finder: ReportFinder, files: Sequence[File], run: Map) -> Iterator[tuple[FoundReports, int]]:
     groups = list(cut(files, _FILES, lambda _: 1))
-    yield from zip(run(partial(_look, looking), groups), (len(group) for group in groups), strict=True)
+    yield from zip(run(partial(_look, finder), groups), (len(group) for group in groups), strict=True)
 
 
-def _look(looking: Looking, files: Sequence[File]) -> Looked:
-    return looking.at(files)
+def _look(finder: ReportFinder, files: Sequence[File]) -> FoundReports:
+    return finder.at(files)
 
 
 def _possible_copies(entries: Sequence[Entry]) -> list[Entry]:

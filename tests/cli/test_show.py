@@ -105,7 +105,7 @@ def test_exactly_the_matching_findings_are_listed(
         and (not statuses or status_to_choose(row) in statuses)
         and (days is None or (row["fails_at"] and row["fails_at"] <= row["as_of"] + timedelta(days=days)))
     ]
-    shown = pipeline.show(str(evidence), pipeline.Names(users, accounts, controls, statuses, days), most=most)
+    shown = pipeline.show(str(evidence), pipeline.SelectedNames(users, accounts, controls, statuses, days), most=most)
     assert (shown.total, shown.count) == (len(findings), len(expected))
     with mock.patch.object(opened, "_BATCH", batch):
         assert places([json.loads(text) for text in shown.as_json()]) == places(expected)

@@ -22,7 +22,7 @@ from tests.cli.running import run
 from tests.reports import csv_of, key, password, root, user, write
 
 if TYPE_CHECKING:
-    from analyzer.evidence.part import Part
+    from analyzer.evidence.part import OwnerPart
 
 OWNERS = {"111122223333": "team-a", "123456789012": "Team A", "444455556666": "team-a", "777788889999": "=ops"}
 """The accounts and their owners; one more account has no owner, and one no report."""
@@ -76,7 +76,7 @@ def whole(folder: Path) -> EvidenceSet:
 
 
 @pytest.fixture(scope="module")
-def parts(whole: EvidenceSet) -> dict[str, Part]:
+def parts(whole: EvidenceSet) -> dict[str, OwnerPart]:
     return {part.owner: part for part in parts_by_owner(whole)}
 
 
@@ -93,7 +93,9 @@ def facts(summary: Any) -> dict[str, Any]:  # noqa: ANN401 - of a part, or of an
 
 
 @pytest.mark.parametrize("owner", ["Team A", "=ops", "team-a"])
-def test_a_part_counts_what_an_audit_of_its_accounts_counts(folder: Path, parts: dict[str, Part], owner: str) -> None:
+def test_a_part_counts_what_an_audit_of_its_accounts_counts(
+    folder: Path, parts: dict[str, OwnerPart], owner: str
+) -> None:
     own = [account for account, account_owner in OWNERS.items() if account_owner == owner]
     part = parts[owner]
     assert part.accounts == set(own)
@@ -117,7 +119,7 @@ def test_a_part_counts_what_an_audit_of_its_accounts_counts(folder: Path, parts:
         assert [row for batch in part.batches(table) for row in batch.to_pylist()] == rows
 
 
-def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dict[str, Part]) -> None:
+def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dict[str, OwnerPart]) -> None:
     names = dict(zip(parts, file_names(list(parts)), strict=True))
     assert sorted(path.stem for path in (folder / "out/owners").iterdir()) == sorted(names.values())
     for owner, name in names.items():
@@ -129,7 +131,7 @@ def test_a_workbook_of_an_owner_holds_nothing_of_others(folder: Path, parts: dic
         assert book["Summary"]["A1"].value == f"Credential report audit: accounts of {owner}"
 
 
-def test_the_exceptions_of_owners_are_those_of_the_whole(folder: Path, parts: dict[str, Part]) -> None:
+def test_the_exceptions_of_owners_are_those_of_the_whole(folder: Path, parts: dict[str, OwnerPart]) -> None:
     def noted_rows(path: Path) -> set[tuple[object, ...]]:
         sheet = openpyxl.load_workbook(path)[SHEET]
         return {row[:4] for row in sheet.iter_rows(min_row=5, values_only=True) if row[3]}

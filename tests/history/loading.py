@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from analyzer.errors import InputError
 from analyzer.history.store.layout import DAMAGED, REMEDY, SNAPSHOTS, month_of
-from analyzer.history.store.parts import DamagedError, read_part
+from analyzer.history.store.parts import DamagedPartError, read_part
 from analyzer.history.store.reading import columns_needed, frame_of_snapshots, opened
 from analyzer.reading.columns import TIME
 
@@ -69,7 +69,7 @@ def _selected(
                 continue
             try:
                 yield read_part(file, part, columns=needed, where=where)
-            except DamagedError as error:
+            except DamagedPartError as error:
                 if log is None:
                     raise InputError(f"damaged part of the store {folder}: {part}: {error}", REMEDY) from error
                 log.add(DAMAGED, f"{error}; what it holds is left out: {REMEDY}", source=f"{folder}/{part}")

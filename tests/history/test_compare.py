@@ -219,13 +219,13 @@ def test_a_file_that_changes_between_look_and_read_is_looked_at_again(
     old = write(tmp_path / "2026-08-31.csv", report(A, user_of(A, **IDLE)))
     new = tmp_path / "2026-09-30.csv"
     write(new, report(A, user_of(A, **IDLE)))
-    original = module.Comparing.choose
+    original = module.Comparer.choose
 
-    def choose(self: module.Comparing, *args: object) -> object:
+    def choose(self: module.Comparer, *args: object) -> object:
         write(new, report(A, user_of(A, **USED)))
         return original(self, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module.Comparing, "choose", choose)
+    monkeypatch.setattr(module.Comparer, "choose", choose)
     comparison = compare([old], [str(new)], ONLY)
     assert failure_events(comparison) == [("fixed", A, "a")]
 

@@ -16,7 +16,7 @@ from analyzer.evidence.seal import MANIFEST, read_rendered, unseal
 from analyzer.history.follow import Following
 from analyzer.pipeline import Engine, Settings
 from analyzer.reading.issues import IssueLog
-from analyzer.reading.normalizing import Tables
+from analyzer.reading.normalizing import TypedTables
 from tests.history.running import history
 from tests.history.test_compare import IDLE, USED, A, B, C, long_report, report, user_of
 from tests.reports import csv_of, unused, write
@@ -34,7 +34,9 @@ ONLY = Settings(unused(), every_snapshot=True)
 def test_a_monthly_series_needs_its_dates_before_it_is_followed() -> None:
     following = Following(ONLY, "monthly")
     with pytest.raises(ValueError, match="by `choose`"):
-        following.of(Tables(pd.DataFrame({"source": pd.Categorical([])}), pd.DataFrame(), pd.DataFrame()), IssueLog())
+        following.of(
+            TypedTables(pd.DataFrame({"source": pd.Categorical([])}), pd.DataFrame(), pd.DataFrame()), IssueLog()
+        )
     assert following.choose([], IssueLog()) == []
     assert following.dates == ()
 

@@ -13,7 +13,7 @@ from analyzer import pipeline
 from analyzer.errors import InputError
 from analyzer.history.store import adding
 from analyzer.history.store.adding import Added
-from analyzer.survey import look
+from analyzer.survey import report_finder
 from tests.benchmarks.fleet import Fleet, write_day
 from tests.benchmarks.measuring import measure
 from tests.golden import fleets
@@ -34,7 +34,7 @@ def draw(name: str, folder: Path) -> Path:
 @pytest.fixture
 def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at the first row or two alone: later rows are seen only when a report is read."""
-    monkeypatch.setattr(look, "HEAD", 700)
+    monkeypatch.setattr(report_finder, "HEAD", 700)
 
 
 @pytest.mark.parametrize("name", fleets.FLEETS)

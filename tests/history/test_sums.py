@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.checklist import make_checklist
-from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures
+from analyzer.rendering.pictures.history.coverage import OpenFailures, SnapshotCoverage
 from tests.history.running import compare, history
 from tests.reports import csv_of, key, password, user, write
 from tests.running import Settings
@@ -58,7 +58,7 @@ def test_sums_of_a_history_are_those_without_stricter_readings(tmp_path: Path) -
     )
     assert every.lines[2:] == once.lines[1:]
     assert len(every.summed) == len(once.lifetimes) == 6
-    shown, alone = (OpenFailures.of(Coverage(summary)) for summary in (every, once))
+    shown, alone = (OpenFailures.of(SnapshotCoverage(summary)) for summary in (every, once))
     assert sorted(shown.since.tolist()) == sorted(alone.since.tolist())
     assert len(every.lifetimes) == 6 + 4 + 5
 

@@ -17,7 +17,7 @@ from tests.reports import ACCOUNT, COLUMNS_22, codes, csv_of, key, read, read_so
 from tests.running import Settings, audit
 
 if TYPE_CHECKING:
-    from analyzer.reading.normalizing import Tables
+    from analyzer.reading.normalizing import TypedTables
 
 OTHER, THIRD = "444455556666", "012345678901"
 WITHOUT = tuple(column for column in COLUMNS_22 if column != "arn")
@@ -31,7 +31,7 @@ def rows_of(*pairs: tuple[str, str], column: str = "account_id", first: bool = T
     return csv_of(*rows, columns=(column, *columns) if first else (*columns, column))
 
 
-def accounts(tables: Tables) -> list[str | None]:
+def accounts(tables: TypedTables) -> list[str | None]:
     account_ids = tables.users["account_id"].astype("object")
     return account_ids.where(account_ids.notna(), None).tolist()
 

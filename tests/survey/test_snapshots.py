@@ -18,7 +18,7 @@ from analyzer.pipeline import inspect
 from analyzer.reading.issues import IssueLog
 from analyzer.survey.contradictions import note_contradicted_names
 from analyzer.survey.files import find_files
-from analyzer.survey.look import Looking
+from analyzer.survey.report_finder import ReportFinder
 from analyzer.survey.spool import Spool
 from tests.cli.running import run as run_program
 from tests.history.running import history
@@ -357,7 +357,7 @@ def test_in_some_partitions_files_are_named_after_the_linked_account(tmp_path: P
 
 def test_an_account_id_beside_an_envelope_is_checked(tmp_path: Path) -> None:
     name = write(tmp_path / "a.json", json.dumps({"Content": report("a")}))
-    (entry,) = Looking(Spool(str(tmp_path / "spool"))).at(find_files([name], IssueLog())).entries
+    (entry,) = ReportFinder(Spool(str(tmp_path / "spool"))).at(find_files([name], IssueLog())).entries
     log = IssueLog()
     note_contradicted_names([replace(entry, account_hint=OTHER)], log)
     ((source, _, _, _, code, message),) = log.rows

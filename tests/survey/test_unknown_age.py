@@ -38,7 +38,7 @@ def test_evidence_that_ends_long_before_the_reference_date_is_noted(tmp_path: Pa
     assert ran.stdout.splitlines()[-3] == line, "beside the answer"
     ran = run_audit(tmp_path, "--as-of", "2026-06-01", "--verbose")
     assert "the newest time in it is 2024-05-02T08:00:00Z, 760 days before the reference date" in ran.stdout
-    assert load_workbook(tmp_path / "out/workbook.xlsx")["Summary"]["A4"].value == line
+    assert load_workbook(tmp_path / "out/workbook.xlsx")["Summary"]["A5"].value == line
 
 
 def test_evidence_after_the_reference_date_is_noted(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import typer
 
 from analyzer.cli.ending import Ending, end
 from analyzer.cli.options import (
-    AuditEvidence,
-    Comparing,
+    AuditOutput,
     Engine,
     ExitZero,
     FailOn,
     Judging,
     Paths,
+    PeopleFiles,
     Showing,
     Snapshots,
     Strict,
@@ -86,9 +86,9 @@ class AuditShowing(Showing):
         """Whether checks that will fail are listed, and not only counted."""
         return self.verbose or self.due_within is not None
 
-    def tables(self, evidence: AuditEvidence) -> list[str]:
+    def tables(self, output_options: AuditOutput) -> list[str]:
         """Return the tables to write. Raises UsageError if --json-all is given and --tables leaves out the findings."""
-        tables = evidence.chosen_tables()
+        tables = output_options.chosen_tables()
         if self.json_all and "findings" not in tables:
             raise UsageError(
                 "--json-all needs the table findings, which --tables leaves out", "add findings to --tables"
@@ -145,8 +145,8 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
     paths: Paths,
     *,
     snapshots: Snapshots,
-    comparing: Comparing,
-    evidence: AuditEvidence,
+    people_files: PeopleFiles,
+    output_options: AuditOutput,
     judging: Judging,
     engine: Engine,
     fail_on: FailOn = "low",
@@ -169,25 +169,25 @@ def audit(  # noqa: PLR0913 - one parameter an option, or a block of them
       aws iam get-credential-report | credreport audit - --format parquet
       credreport audit s3://reports --engine dask --format parquet -o s3://reports-out
     """  # noqa: D301 - \b keeps the examples' lines
-    formats, ending = evidence.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
+    formats, ending = output_options.chosen(), Ending(values.severity(fail_on), strict, exit_zero)
     from analyzer.cli.progress import working  # noqa: PLC0415 - not for --help
 
     with working("audit", formats, shown=showing.progress) as (bars, beside):
         from analyzer import pipeline  # noqa: PLC0415 - loads pandas, after the helper has started
 
-        workbook = evidence.workbook((judged := options.judged(snapshots, comparing, judging))["organization"])
+        workbook = output_options.workbook((judged := options.judged(snapshots, people_files, judging))["organization"])
         run = pipeline.audit(
             paths,
-            output=evidence.output,
+            output=output_options.output,
             formats=formats,
-            tables=showing.tables(evidence),
+            tables=showing.tables(output_options),
             options=pipeline.Options(helper=beside, due_within=showing.days_ahead, **workbook),
-            where=pipeline.Engine(*engine.chosen(paths, evidence.output)),
+            where=pipeline.Engine(*engine.chosen(paths, output_options.output)),
             **judged,
-            pseudonyms=evidence.key(paths, quiet=showing.quiet),
+            pseudonyms=output_options.key(paths, quiet=showing.quiet),
             most_shown=showing.most_shown,
             with_due=showing.lists_due,
-            proof=evidence.proof(),
+            proof=output_options.proof(),
             progress=bars,
         )
     return showing.end(run, ending)

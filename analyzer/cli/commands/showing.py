@@ -12,7 +12,7 @@ from analyzer.cli.options import AuditSet, Showing
 from analyzer.pipeline import values
 
 if TYPE_CHECKING:
-    from analyzer.evidence.selection import Names
+    from analyzer.evidence.selection import SelectedNames
 
 _MOST: int = 100
 """Default of --limit."""
@@ -85,11 +85,11 @@ class Asking:
         ),
     ] = None
 
-    def names(self) -> "Names":
+    def names(self) -> "SelectedNames":
         """Return the given names. Raises UsageError if an option is empty. Names of users may contain commas."""
-        from analyzer.evidence.selection import Names  # noqa: PLC0415 - what loads pandas is not for --help
+        from analyzer.evidence.selection import SelectedNames  # noqa: PLC0415 - what loads pandas is not for --help
 
-        return Names(
+        return SelectedNames(
             self.users,
             values.some("--account", self.accounts),
             values.some("--control", self.controls),

@@ -14,10 +14,10 @@ from analyzer.cli.options import (
     AccountId,
     AsJson,
     CapturedAt,
-    ComparisonEvidence,
+    ComparisonOutput,
     ExitZero,
     FailOn,
-    HistoryEvidence,
+    HistoryOutput,
     Judging,
     MaxFileSize,
     Paths,
@@ -113,7 +113,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
     store: StoreFolder = None,
     since: Since = None,
     until: Until = None,
-    evidence: ComparisonEvidence,
+    output_options: ComparisonOutput,
     judging: Judging,
     fail_on: FailOnNew = "low",
     exit_zero: ExitZero = False,
@@ -129,7 +129,7 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
       credreport compare 2026-09-30/ 2026-10-31/
       credreport compare --store history --from 2026-09-30 --to 2026-10-31
     """  # noqa: D301 - \b keeps the examples' lines
-    formats, sides = evidence.chosen(), options.compared(old, new, store, since, until)
+    formats, sides = output_options.chosen(), options.compared(old, new, store, since, until)
     settings, least = judging.settings(), values.severity(fail_on)
 
     from analyzer import pipeline  # noqa: PLC0415 - what loads pandas is not for --help
@@ -140,11 +140,11 @@ def compare(  # noqa: PLR0913 - one parameter an option, or a block of them
         run = pipeline.compare(
             **sides,
             settings=settings,
-            output=evidence.output,
+            output=output_options.output,
             formats=formats,
-            options=pipeline.Options(evidence.workbook_rows),
-            pseudonyms=evidence.key([old, new], quiet=showing.quiet),
-            proof=evidence.proof(),
+            options=pipeline.Options(output_options.workbook_rows),
+            pseudonyms=output_options.key([old, new], quiet=showing.quiet),
+            proof=output_options.proof(),
             progress=bars,
         )
     comparison = run.summary
@@ -162,7 +162,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
     store: StoreFolder = None,
     as_of_series: AsOfSeries = None,
     sla_days: SlaDays = None,
-    evidence: HistoryEvidence,
+    output_options: HistoryOutput,
     judging: Judging,
     fail_on: FailOn = "low",
     strict: Strict = False,
@@ -179,7 +179,7 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
       credreport history reports/ --sla-days 30
       credreport history --store history --as-of-series monthly
     """  # noqa: D301 - \b keeps the examples' lines
-    formats, read = evidence.chosen(), options.followed(paths, store, as_of_series)
+    formats, read = output_options.chosen(), options.followed(paths, store, as_of_series)
     least = values.severity(fail_on)
     from analyzer.cli.progress import working  # noqa: PLC0415 - not for --help
 
@@ -189,12 +189,12 @@ def history(  # noqa: PLR0913 - one parameter an option, or a block of them
         run = pipeline.history(
             **read,
             settings=judging.settings(every_snapshot=True),
-            output=evidence.output,
+            output=output_options.output,
             sla_days=sla_days,
             formats=formats,
-            options=pipeline.Options(evidence.workbook_rows, beside),
-            pseudonyms=evidence.key(paths, quiet=showing.quiet),
-            proof=evidence.proof(),
+            options=pipeline.Options(output_options.workbook_rows, beside),
+            pseudonyms=output_options.key(paths, quiet=showing.quiet),
+            proof=output_options.proof(),
             progress=bars,
         )
     from analyzer.cli.screen.tracking import show_history  # noqa: PLC0415

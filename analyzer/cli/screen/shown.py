@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from analyzer.pipeline import Shown
+    from analyzer.pipeline import ShownFindings
 
 _COLUMNS: Final = (
     ("status", "severity", "control", "number", "credential"),
@@ -38,7 +38,7 @@ _GAP: Final = "  "
 _IN_WORDS: Final = {MANUAL: "manual check"}
 
 
-def show_shown(shown: Shown) -> None:
+def show_shown(shown: ShownFindings) -> None:
     """Print the findings that were asked for, and their number."""
     console = open_console()
     names = labels_of(shown.evidence.table("coverage") if "coverage" in shown.evidence.files else None)
@@ -62,7 +62,7 @@ def show_shown(shown: Shown) -> None:
     _show_hidden_count(console, shown, len(rows))
 
 
-def _headline(shown: Shown, listed: int) -> str:
+def _headline(shown: ShownFindings, listed: int) -> str:
     """Return the first line: how many checks match, what was asked for, and how many are listed."""
     days = shown.selection.due_within
     filters = [
@@ -80,7 +80,7 @@ def _headline(shown: Shown, listed: int) -> str:
     return f"{head}, {order} first" if shown.count > 1 else head
 
 
-def _show_hidden_count(console: Console, shown: Shown, listed: int) -> None:
+def _show_hidden_count(console: Console, shown: ShownFindings, listed: int) -> None:
     if listed < shown.count:
         console.print()
         more = "Narrow the list with --user, --account, --control or --status, raise --limit, or use --json for all."

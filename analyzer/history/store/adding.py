@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from analyzer.errors import OutputError
 from analyzer.evidence.folder import check, locked, put_in_place, staged
 from analyzer.history.store.layout import DAMAGED, IDENTITY, NOTES, ORDER, REMEDY, STORE, TABLES, notes, part_of
-from analyzer.history.store.parts import DamagedError, rank, read_part, write_part
+from analyzer.history.store.parts import DamagedPartError, rank, read_part, write_part
 from analyzer.reading.columns import micros_of
 from analyzer.reading.issues import IssueLog
 
@@ -120,7 +120,7 @@ class Adding:
         parts = {name: part_of(name, month) for name in TABLES}
         try:
             old = {name: self._stored(part) for name, part in parts.items()}
-        except DamagedError as error:
+        except DamagedPartError as error:
             self._note(error)
             return
         for name, part in parts.items():
@@ -135,7 +135,7 @@ class Adding:
                 self.known += source_count - added
                 self.rows += len(names)
 
-    def _note(self, error: DamagedError) -> None:
+    def _note(self, error: DamagedPartError) -> None:
         if error.part not in self._damaged:
             self._damaged.add(error.part)
             message = f"{error}; new reports of this month were not stored: {REMEDY}"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analyzer.history.calendar import Calendar
 from analyzer.history.store.layout import SNAPSHOTS, TABLES
-from analyzer.history.store.parts import DamagedError, rank, read_part
+from analyzer.history.store.parts import DamagedPartError, rank, read_part
 from analyzer.history.store.reading import opened
 from analyzer.reading.columns import category_of, column_of, times_from
 
@@ -43,7 +43,7 @@ def contents(folder: Path) -> Contents:
         for part, file in files.items():
             try:
                 table = read_part(file, part)
-            except DamagedError as error:
+            except DamagedPartError as error:
                 damaged.append((part, str(error)))
             else:
                 if part.startswith("snapshots/"):

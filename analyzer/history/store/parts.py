@@ -88,7 +88,7 @@ def row_groups(account: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-class DamagedError(Exception):
+class DamagedPartError(Exception):
     """A part that cannot be read."""
 
     def __init__(self, part: str, reason: str) -> None:
@@ -121,7 +121,7 @@ def _damage(part: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a damaged file can raise any error
-        raise DamagedError(part, f"not a readable part of a store ({type(error).__name__}: {error})") from error
+        raise DamagedPartError(part, f"not a readable part of a store ({type(error).__name__}: {error})") from error
 
 
 def _require_known(version: int, part: str) -> None:
@@ -167,7 +167,7 @@ class SnapshotsPart:
         return _bounds(self.name, self.file, column)
 
     def accounts(
-        self, low: str, high: str, columns: Sequence[str], note: Callable[[DamagedError], None]
+        self, low: str, high: str, columns: Sequence[str], note: Callable[[DamagedPartError], None]
     ) -> Iterator[pa.Table]:
         """Yield the rows of accounts above `low` and up to `high`, without accounts with unreadable rows.
 
@@ -179,11 +179,11 @@ class SnapshotsPart:
         tables, lost = [], []
         try:
             tables.append(self._read(groups, columns))
-        except DamagedError:
+        except DamagedPartError:
             for group in groups:
                 try:
                     tables.append(self._read([group], columns))
-                except DamagedError as error:
+                except DamagedPartError as error:
                     note(error)
                     lost.append(self.owners[group])
         for table in tables:

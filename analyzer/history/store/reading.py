@@ -18,7 +18,7 @@ from analyzer.errors import InputError
 from analyzer.evidence.schema import ISSUES
 from analyzer.history.snapshots import with_partial
 from analyzer.history.store.layout import DAMAGED, REMEDY, SNAPSHOTS, STORED_ISSUES, month_of
-from analyzer.history.store.parts import DamagedError, SnapshotsPart, read_part, schema_of
+from analyzer.history.store.parts import DamagedPartError, SnapshotsPart, read_part, schema_of
 from analyzer.reading.columns import TIME, category_of, coded, column_of, microseconds, numbered
 from analyzer.reading.issues import PROVE_NO_ABSENCE
 from analyzer.reading.layout import State
@@ -61,7 +61,7 @@ def by_accounts(
         parts: dict[str, SnapshotsPart] = {}
         damaged: set[str] = set()
 
-        def note(error: DamagedError) -> None:
+        def note(error: DamagedPartError) -> None:
             if error.part not in damaged:
                 damaged.add(error.part)
                 message = f"{error}; its unreadable rows are left out: {REMEDY}"
@@ -71,7 +71,7 @@ def by_accounts(
         for name, file in _until(_parts(files, "snapshots"), until).items():
             try:
                 parts[name] = SnapshotsPart.of(file, name)
-            except DamagedError as error:
+            except DamagedPartError as error:
                 note(error)
         for low, high in _ranges(list(parts.values()), rows):
             tables = [table for part in parts.values() for table in part.accounts(low, high, needed, note)]
@@ -94,7 +94,7 @@ class _Lacking(NamedTuple):
         files: Mapping[str, pa.NativeFile],
         until: datetime | None,
         log: IssueLog,
-        note: Callable[[DamagedError], None],
+        note: Callable[[DamagedPartError], None],
     ) -> _Lacking:
         """Return the reports that may lack users, from the parts of issues; their issues are added to `log`."""
         where = pc.field("code").isin(pa.array(sorted(PROVE_NO_ABSENCE)))
@@ -104,7 +104,7 @@ class _Lacking(NamedTuple):
         for part, file in files.items():
             try:
                 issue_tables.append(read_part(file, part, where=where))
-            except DamagedError as error:
+            except DamagedPartError as error:
                 note(error)
                 damaged.add(month_of(part))
         issues = pa.concat_tables(issue_tables).unify_dictionaries()
@@ -135,7 +135,7 @@ def span(folder: Path) -> tuple[datetime, datetime] | None:
     bounds = []
     with opened(folder, ["snapshots"]) as files:
         for part, file in files.items():
-            with suppress(DamagedError):
+            with suppress(DamagedPartError):
                 bounds += SnapshotsPart.of(file, part).bounds("captured_at")
     return (min(low for low, _ in bounds), max(high for _, high in bounds)) if bounds else None
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from analyzer.reading.issues import Row
-    from analyzer.reading.normalizing import Tables
+    from analyzer.reading.normalizing import TypedTables
     from analyzer.reading.source import Source
 
 _UNDATED: Final = "undated_snapshot"
@@ -29,7 +29,7 @@ _OF_ITS_COMPANY: Final = frozenset({"duplicate_input", "duplicate_user"})
 
 
 def rows_to_keep(
-    sources: Sequence[Source], tables: Tables, log: IssueLog, noted: Sequence[Row] = ()
+    sources: Sequence[Source], tables: TypedTables, log: IssueLog, noted: Sequence[Row] = ()
 ) -> dict[str, pa.Table]:
     """Return the rows of each table of a store for the reports in `tables`, which were read from `sources`.
 
@@ -58,7 +58,7 @@ def rows_to_keep(
     }
 
 
-def _refuse(sources: Sequence[Source], tables: Tables, log: IssueLog) -> npt.NDArray[np.bool_]:
+def _refuse(sources: Sequence[Source], tables: TypedTables, log: IssueLog) -> npt.NDArray[np.bool_]:
     """Return for each source whether it is refused: no capture time, a row without an account, or no rows."""
     owner = tables.users["source"].cat.codes.to_numpy()
     undated = np.array([source.captured_at is None for source in sources], bool)
@@ -83,7 +83,7 @@ def _refuse(sources: Sequence[Source], tables: Tables, log: IssueLog) -> npt.NDA
 
 
 def _report_rows(
-    sources: Sequence[Source], tables: Tables, of_source: pd.DataFrame, pairs: pd.DataFrame
+    sources: Sequence[Source], tables: TypedTables, of_source: pd.DataFrame, pairs: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the rows of `reports`, one for each of `pairs` of source and account."""
     parsed = tables.reports.groupby("source")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Content:
+class PageContent:
     """The content of a page: `shown` are variables of the template, `data` is JSON for the script, in pieces."""
 
     shown: dict[str, Any]
@@ -69,11 +69,13 @@ class PageTable:
 
 def with_tables(
     shown: dict[str, Any], tables: Sequence[PageTable], further_data: Mapping[str, Any] | None = None
-) -> Content:
+) -> PageContent:
     """Return the content of a page with these tables; `further_data` are further values for its script, by name."""
     table_data = as_object({table.name: as_data(table.rows, table.labels, table.filters) for table in tables})
     others = {name: [as_json(value)] for name, value in (further_data or {}).items()}
-    return Content(shown | {"tables": [table.shown for table in tables]}, as_object({"tables": table_data, **others}))
+    return PageContent(
+        shown | {"tables": [table.shown for table in tables]}, as_object({"tables": table_data, **others})
+    )
 
 
 def link(table: str, **chosen: str | Sequence[str]) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Check
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
-    from analyzer.rendering.page.content import Content
+    from analyzer.rendering.page.content import PageContent
 
 MOST_ROWS: Final = 100_000
 """The most rows of a table that a page holds."""
@@ -41,7 +41,7 @@ _USERS: Final = (
 )
 
 
-def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
+def content_of_audit(evidence: EvidenceSet, due_within: int) -> PageContent:
     """Return the content of the page of an audit; `due_within` is the number of days for checks that will fail soon."""
     summary = evidence.summary
     findings = worst_rows(evidence, summary.checklist, MOST_ROWS)

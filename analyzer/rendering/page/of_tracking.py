@@ -12,13 +12,13 @@ from analyzer.rendering.page.tracking_rows import labels_of, rows_of
 
 if TYPE_CHECKING:
     from analyzer.evidence.opened import EvidenceSet
-    from analyzer.rendering.page.content import Content
+    from analyzer.rendering.page.content import PageContent
 
 _MOST_ROWS: Final = 100_000
 _FILTERS: Final = ("event", "control", "state", "severity", "account_id", "closed_by", "how", "code")
 
 
-def content_of_tracking(evidence: EvidenceSet) -> Content:
+def content_of_tracking(evidence: EvidenceSet) -> PageContent:
     """Return the content of the page of a history or a comparison: sentences and tables."""
     tracking = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["html"])

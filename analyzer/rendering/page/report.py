@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analyzer.evidence.opened import EvidenceSet
-    from analyzer.rendering.page.content import Content
+    from analyzer.rendering.page.content import PageContent
     from analyzer.rendering.render import Options
 
 NAME: Final = "report.html"
@@ -38,7 +38,7 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     return [path]
 
 
-def pieces_of_page(content: Content, digest: str) -> Iterator[bytes]:
+def pieces_of_page(content: PageContent, digest: str) -> Iterator[bytes]:
     """Yield the page as HTML in pieces; `digest` is the digest of the evidence set.
 
     The Content-Security-Policy allows only this script and this style sheet, by their hashes, and forbids all loading.

@@ -59,7 +59,7 @@ def pairs(title: str, values: Mapping[str, str | int]) -> Part:
 
 
 @dataclass(frozen=True)
-class Content:
+class PdfContent:
     """The content of a PDF: `alarm` names what is incomplete, `answer` is one sentence, `lines` are details of it."""
 
     title: str

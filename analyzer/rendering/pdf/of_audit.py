@@ -28,7 +28,7 @@ from analyzer.evidence.trend import scope_of_trend
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text, records
 from analyzer.rendering import manual, waivers
-from analyzer.rendering.pdf.content import Content, Part, inputs, issues, pairs, short
+from analyzer.rendering.pdf.content import Part, PdfContent, inputs, issues, pairs, short
 from analyzer.rendering.sentences import accounts_failing, answer_in_sentences
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _MOST_WAIVERS: Final = 20
 _LONGEST_OF_WAIVER: Final = 1000
 
 
-def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
+def content_of_audit(evidence: EvidenceSet, due_within: int) -> PdfContent:
     """Return the content of the PDF of an audit; `due_within` is the number of days for checks that will fail soon."""
     summary = evidence.summary
     checklist = summary.checklist
@@ -72,7 +72,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> Content:
             partial(role_in_words, as_of=summary.settings.as_of),
         ),
     ]
-    return Content(
+    return PdfContent(
         title="Credential report audit",
         subtitle=f"{' '.join(filter(None, [scope(summary), unknown_age(summary)]))}{judged_by}",
         alarm=alarm,

@@ -14,7 +14,7 @@ from analyzer.evidence.opening import Figure
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words
 from analyzer.reading.columns import records
-from analyzer.rendering.pdf.content import Content, Part, inputs, issues, short
+from analyzer.rendering.pdf.content import Part, PdfContent, inputs, issues, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MOST_FAILURES: Final = 20
 
 
-def content_of_tracking(evidence: EvidenceSet) -> Content:
+def content_of_tracking(evidence: EvidenceSet) -> PdfContent:
     """Return the content of the PDF of a history or a comparison."""
     tracking: History | Comparison
     if evidence.kind == "history":
@@ -48,7 +48,7 @@ def content_of_tracking(evidence: EvidenceSet) -> Content:
         inputs(tracking.inputs),
     ]
     shown = [part for part in parts if part is not None]
-    return Content(tracking.title, subtitle, alarm, answer, lines, figures, shown)
+    return PdfContent(tracking.title, subtitle, alarm, answer, lines, figures, shown)
 
 
 def _figures_of_history(history: History) -> list[Figure]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from analyzer.evidence.opened import EvidenceSet
-    from analyzer.rendering.pdf.content import Content
+    from analyzer.rendering.pdf.content import PdfContent
     from analyzer.rendering.render import Options
 
 NAME: Final = "summary.pdf"
@@ -38,7 +38,7 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     return [path]
 
 
-def pdf_of(content: Content, digest: str) -> bytes:
+def pdf_of(content: PdfContent, digest: str) -> bytes:
     """Return the PDF; `digest` is the digest of the evidence set.
 
     The template reads all texts as data, so Typst runs nothing in them. Equal contents give equal bytes.

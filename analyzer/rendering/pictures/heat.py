@@ -37,7 +37,7 @@ _BORDER: Final = 0.6
 """The line width around hatched cells, in points."""
 
 
-class Look(NamedTuple):
+class CellStyle(NamedTuple):
     """The look of cells with a meaning."""
 
     meaning: str
@@ -57,7 +57,7 @@ class Cell(NamedTuple):
 
     row: int
     column: int
-    look: Look
+    look: CellStyle
     text: str
     fill: str
 
@@ -96,7 +96,7 @@ def draw_cells(  # noqa: PLR0913 - content, place and style
     *,
     letters: float,
     filled: bool = True,
-) -> set[Look]:
+) -> set[CellStyle]:
     """Draw cells and return the looks in use.
 
     `letters` is the size of the letters in points; they get smaller if a text does not fit. Without `filled`, only the
@@ -137,7 +137,7 @@ def _draw_area(axes: Axes, x: float, cell: Cell) -> None:
     )
 
 
-def draw_legend(figure: Figure, looks: Iterable[Look], y: float) -> None:
+def draw_legend(figure: Figure, looks: Iterable[CellStyle], y: float) -> None:
     """Draw a legend of `looks` in one line, at the height `y` of the figure."""
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 

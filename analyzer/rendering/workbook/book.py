@@ -11,13 +11,13 @@ from analyzer.rendering import registry
 from analyzer.rendering.marks import SHEET, WITHOUT_ROW, WORKBOOK
 from analyzer.rendering.workbook import tables as sheets
 from analyzer.rendering.workbook.accounts import accounts_sheet
-from analyzer.rendering.workbook.engine import ROW_LIMIT, Look, Rows, TableSheet, open_book
+from analyzer.rendering.workbook.engine import ROW_LIMIT, SheetLayout, TableRows, TableSheet, open_book
 from analyzer.rendering.workbook.exceptions import exceptions, marks_without_row, sign_off
 from analyzer.rendering.workbook.measuring import height
 from analyzer.rendering.workbook.method import method
 from analyzer.rendering.workbook.provenance import provenance
 from analyzer.rendering.workbook.summary import TITLE, summary_sheet
-from analyzer.rendering.workbook.totals import Shown
+from analyzer.rendering.workbook.totals import ShownSheets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ def write(  # noqa: PLR0913 - content, limits and path
         shown[WITHOUT_ROW] = marks_without_row(remaining_marks)
         # Sheets without rows are left out before formulas are written, which must not refer to them.
         shown = {name: table_sheet for name, table_sheet in shown.items() if table_sheet.rows.count or name in _ALWAYS}
-        summary_sheet(book, summary, Shown(shown, row_limit, most_rows, check_of_row), due_within, labels)
+        summary_sheet(book, summary, ShownSheets(shown, row_limit, most_rows, check_of_row), due_within, labels)
         for name in ORDER:
             if name == "Accounts" and summary.accounts:
                 accounts_sheet(book, summary, labels)
@@ -153,7 +153,7 @@ def write_tables(  # noqa: PLR0913 - a summary and tables
     tables: Tables,
     names: Sequence[str],
     folder: Path,
-    look: Look | None = None,
+    look: SheetLayout | None = None,
     signed_by: Sequence[tuple[str, str]] = (),
 ) -> list[Path]:
     """Write `workbook.xlsx` into `folder` and return its path.
@@ -166,8 +166,8 @@ def write_tables(  # noqa: PLR0913 - a summary and tables
     with open_book(path, title) as book:
         _lines(book, title, lines, method, signed_by)
         for name in names:
-            rows = Rows.stored(tables, name)
-            usual = Look(leading="user" if "user" in rows.columns else None)
+            rows = TableRows.stored(tables, name)
+            usual = SheetLayout(leading="user" if "user" in rows.columns else None)
             book.table(name.replace("_", " ").capitalize(), rows, look or usual)
     return [path]
 

@@ -43,7 +43,7 @@ _ALLOWED: Final = {"autofilter": True, "format_cells": True, "format_columns": T
 
 
 @dataclass(frozen=True)
-class Rows:
+class TableRows:
     """A table of any length: each call of `read` starts at the first row and yields at least one batch."""
 
     count: int
@@ -51,21 +51,23 @@ class Rows:
     columns: tuple[str, ...]
 
     @classmethod
-    def of(cls, table: pa.Table) -> Rows:
+    def of(cls, table: pa.Table) -> TableRows:
         """Return the rows of a table in memory."""
         return cls(table.num_rows, lambda: iter([table]), tuple(table.column_names))
 
     @classmethod
-    def stored(cls, tables: Tables, name: str, columns: Sequence[str] | None = None, most: int | None = None) -> Rows:
+    def stored(
+        cls, tables: Tables, name: str, columns: Sequence[str] | None = None, most: int | None = None
+    ) -> TableRows:
         """Return the rows of a stored table, or only its first `most` rows."""
         row_count = tables.rows(name)
         count = row_count if most is None else min(row_count, most)
         names = columns or next(tables.batches(name)).column_names
         return cls(count, lambda: _first(tables.batches(name, columns), count), tuple(names))
 
-    def each(self, change: Callable[[pa.Table], pa.Table], columns: Sequence[str]) -> Rows:
+    def each(self, change: Callable[[pa.Table], pa.Table], columns: Sequence[str]) -> TableRows:
         """Return the rows with `change` applied to each batch; `columns` are the columns after it."""
-        return Rows(self.count, lambda: map(change, self.read()), tuple(columns))
+        return TableRows(self.count, lambda: map(change, self.read()), tuple(columns))
 
 
 def _first(batches: Iterator[pa.Table], count: int) -> Iterator[pa.Table]:
@@ -78,7 +80,7 @@ def _first(batches: Iterator[pa.Table], count: int) -> Iterator[pa.Table]:
 
 
 @dataclass(frozen=True)
-class Look:
+class SheetLayout:
     """How a table is shown.
 
     A table that is too wide for one printed page has a `leading` column: it is printed `pages_wide` pages wide, and the
@@ -113,8 +115,8 @@ class TableSheet:
     """A sheet that shows a table. The places of its columns are known before it is written."""
 
     name: str
-    rows: Rows
-    look: Look = field(default_factory=Look)
+    rows: TableRows
+    look: SheetLayout = field(default_factory=SheetLayout)
     left_out: int = 0
     """The number of rows of the table that are not in the sheet."""
 
@@ -126,7 +128,7 @@ class TableSheet:
         return f"'{self.name}'!${name}${first}:${name}${first + max(self.rows.count, 1) - 1}"
 
 
-def _room(look: Look, row_limit: int) -> int:
+def _room(look: SheetLayout, row_limit: int) -> int:
     """Return the most rows of a table that fit in a sheet."""
     return max(row_limit - look.top - 1, 1)
 
@@ -161,9 +163,9 @@ class Book:
         sheet.set_footer("&L&A&Rpage &P of &N")
         return sheet
 
-    def table(self, name: str, rows: Rows, look: Look | None = None) -> None:
+    def table(self, name: str, rows: TableRows, look: SheetLayout | None = None) -> None:
         """Write a sheet with a table (see `show`)."""
-        self.show(TableSheet(name, rows, look or Look()))
+        self.show(TableSheet(name, rows, look or SheetLayout()))
 
     def show(self, shown: TableSheet) -> None:
         """Write a sheet with a frozen header and a filter. Rows over the row limit continue in `name (2)` and so on."""
@@ -188,7 +190,9 @@ class Book:
                 sheet_rows = streaming.SheetRows(look.top + 1, look.top + count, len(columns), xml, texts)
                 self.rows_by_part[streaming.part_of(len(self.workbook.worksheets()))] = sheet_rows
 
-    def _around(self, sheet: Worksheet, schema: pa.Schema, columns: Sequence[_Column], look: Look, count: int) -> None:
+    def _around(
+        self, sheet: Worksheet, schema: pa.Schema, columns: Sequence[_Column], look: SheetLayout, count: int
+    ) -> None:
         """Write all parts of the sheet of a table except the rows."""
         top, last = look.top, look.top + max(count, 1)
         if look.leading:
@@ -234,14 +238,19 @@ class _Column:
     is_shared: bool
 
 
-def _use(name: str, look: Look) -> Use:
+def _use(name: str, look: SheetLayout) -> Use:
     if name in look.by_hand:
         return Use.BY_HAND
     return Use.WRAPPED if name in look.wrapped else Use.SHOWN
 
 
 def _xml(  # noqa: PLR0913 - the rows, what is shown of them, and the styles and texts of the workbook
-    blocks: _Blocks, count: int, look: Look, columns: Sequence[_Column], numbers: Sequence[int], texts: SharedTexts
+    blocks: _Blocks,
+    count: int,
+    look: SheetLayout,
+    columns: Sequence[_Column],
+    numbers: Sequence[int],
+    texts: SharedTexts,
 ) -> Iterator[memoryview]:
     """Yield the XML of the next `count` rows of a sheet; `numbers` are the numbers of the styles."""
     styles, first = StyleNumbers(*numbers), look.top + 1

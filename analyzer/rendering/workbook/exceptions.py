@@ -14,7 +14,7 @@ from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text
 from analyzer.rendering.marks import BY_HAND, FINDING, KEY, SHEET, SIGN_OFF, WHY, WITHOUT_ROW
-from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
+from analyzer.rendering.workbook.engine import SheetLayout, TableRows, TableSheet
 from analyzer.rendering.workbook.tables import Cut
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def exceptions(  # noqa: PLR0913 - content and limits
         for name in BY_HAND:
             rows = rows.append_column(name, pa.nulls(len(rows), TEXT))
     cut = Cut("findings", fail_count, most)
-    look = Look(
+    look = SheetLayout(
         wrapped=(*KEY, FINDING),
         by_hand=BY_HAND,
         dates=("due",),
@@ -72,7 +72,7 @@ def exceptions(  # noqa: PLR0913 - content and limits
         preface=_preface(book, summary, fail_count),
         empty="No exceptions noted.",
     )
-    sheet = cut.shown(book, SHEET, Rows.of(rows), look, "this sheet has the most severe ones")
+    sheet = cut.shown(book, SHEET, TableRows.of(rows), look, "this sheet has the most severe ones")
     return sheet, positions_of(failures.slice(0, most), checklist.positions).tolist(), remaining
 
 
@@ -122,7 +122,9 @@ def undecided_in_words(summary: Summary) -> str:
 def marks_without_row(remaining: pa.Table) -> TableSheet:
     """Return the sheet with the marks that were carried over and have no row."""
     return TableSheet(
-        WITHOUT_ROW, Rows.of(remaining), Look(wrapped=("comment", "management response", WHY), dates=("due",))
+        WITHOUT_ROW,
+        TableRows.of(remaining),
+        SheetLayout(wrapped=("comment", "management response", WHY), dates=("due",)),
     )
 
 

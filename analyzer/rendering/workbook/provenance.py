@@ -13,7 +13,7 @@ from analyzer import __version__
 from analyzer.evidence.answer import settings_in_lines
 from analyzer.evidence.schema import TEXT, to_arrow
 from analyzer.reading.columns import TIME
-from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
+from analyzer.rendering.workbook.engine import SheetLayout, TableRows, TableSheet
 
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
@@ -56,4 +56,4 @@ def provenance(book: Book, summary: Summary) -> TableSheet:
         for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ")
     ]
     preface = (("Provenance", book.styles.title), *((line, book.styles.text) for line in lines))
-    return TableSheet("Provenance", Rows.of(inputs), Look(preface=preface, frozen=1))
+    return TableSheet("Provenance", TableRows.of(inputs), SheetLayout(preface=preface, frozen=1))

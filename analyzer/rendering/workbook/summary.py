@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
     from analyzer.rendering.workbook.engine import Book
     from analyzer.rendering.workbook.page import Value
-    from analyzer.rendering.workbook.totals import Shown
+    from analyzer.rendering.workbook.totals import ShownSheets
 
 TITLE: Final = "Credential report audit"
 _WIDTHS: Final = (30, 20, *(15 for _ in range(7)))
@@ -39,7 +39,7 @@ _LEFT_OUT: Final = (
 )
 
 
-def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, labels: AccountLabels) -> None:
+def summary_sheet(book: Book, summary: Summary, shown: ShownSheets, due_within: int, labels: AccountLabels) -> None:
     """Write the sheet Summary; `due_within` is the number of days for checks that will fail soon."""
     page = Page(book, book.sheet("Summary"), _WIDTHS)
     _answer(page, summary, shown, due_within)
@@ -73,7 +73,7 @@ def summary_sheet(book: Book, summary: Summary, shown: Shown, due_within: int, l
     _accounts(page, summary, labels)
 
 
-def _answer(page: Page, summary: Summary, shown: Shown, due_within: int) -> None:
+def _answer(page: Page, summary: Summary, shown: ShownSheets, due_within: int) -> None:
     """Write the title, the answer in sentences, and a note for readers who change the reference date or a limit."""
     page.sheet.set_row(0, 24)
     title = TITLE if summary.part is None else f"{TITLE}: accounts of {summary.part.owner}"
@@ -104,7 +104,7 @@ _RECALCULATED: Final = "The figures by control and by kind of credential, below,
 _NOT_RECALCULATED: Final = "The sheet Findings is recalculated, but no figure below, because rows are left out."
 
 
-def _of_the_run(page: Page, summary: Summary, shown: Shown) -> None:
+def _of_the_run(page: Page, summary: Summary, shown: ShownSheets) -> None:
     """Write a note below the answer: empty until a reader changes the reference date or a limit."""
     sheet, style, row = page.sheet, page.book.styles.wrapped, page.row
     note = _OF_THE_RUN + (_RECALCULATED if shown.cells("Findings", "status") else _NOT_RECALCULATED)
@@ -133,7 +133,7 @@ _SHARED: Final = (
 )
 
 
-def _reference(page: Page, summary: Summary, shown: Shown) -> None:
+def _reference(page: Page, summary: Summary, shown: ShownSheets) -> None:
     """Write the reference date, which readers may change, and how many statuses differ from the run."""
     sheet, styles = page.sheet, page.book.styles
     page.section("Reference date")
@@ -158,7 +158,7 @@ def _reference(page: Page, summary: Summary, shown: Shown) -> None:
     page.row += 2
 
 
-def _differences(page: Page, shown: Shown) -> None:
+def _differences(page: Page, shown: ShownSheets) -> None:
     """Write the number of rows in which the status differs from the status of the run."""
     sheet, row = page.sheet, page.row
     now, of_run = (shown.cells("Findings", name) for name in ("status", "status_of_run"))
@@ -172,7 +172,7 @@ def _differences(page: Page, shown: Shown) -> None:
         sheet.conditional_format(row, 2, row, 2, rule)
 
 
-def _completeness(summary: Summary, shown: Shown) -> list[tuple[str, Value]]:
+def _completeness(summary: Summary, shown: ShownSheets) -> list[tuple[str, Value]]:
     """Return the numbers on completeness, as formulas if the rows are in the workbook."""
 
     def value(label: str, count: int) -> Value:

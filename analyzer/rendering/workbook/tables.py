@@ -25,7 +25,7 @@ from analyzer.evidence.worst import (
 from analyzer.reading.columns import codes_in, has_text
 from analyzer.reading.layout import COLUMNS
 from analyzer.rendering.workbook import live
-from analyzer.rendering.workbook.engine import Look, Rows, TableSheet
+from analyzer.rendering.workbook.engine import SheetLayout, TableRows, TableSheet
 
 if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
@@ -90,7 +90,7 @@ class Cut:
         rows = f"{self.left_out:,} further {'row is' if self.left_out == 1 else 'rows are'}"
         return f"{rows} in {self.table}.parquet"
 
-    def shown(self, book: Book, name: str, rows: Rows, look: Look, which: str) -> TableSheet:
+    def shown(self, book: Book, name: str, rows: TableRows, look: SheetLayout, which: str) -> TableSheet:
         """Return the sheet of these rows, with a note on rows that are left out; `which` is the end of the note."""
         lines = look.preface
         if self.left_out:
@@ -113,7 +113,7 @@ def requirements(book: Book, summary: Summary, labels: AccountLabels) -> TableSh
     )
     constant_columns = [] if len(summary.checklist.numbers_of.each) > 1 else ["framework"]
     table = labels.beside(table.drop_columns(constant_columns))
-    return TableSheet("Requirements", Rows.of(table), Look(wrapped=("title",), preface=preface))
+    return TableSheet("Requirements", TableRows.of(table), SheetLayout(wrapped=("title",), preface=preface))
 
 
 _REQUIREMENT_STATUSES: Final = [result.value for result in RequirementStatus]
@@ -122,12 +122,14 @@ _REQUIREMENT_STATUSES: Final = [result.value for result in RequirementStatus]
 def findings(book: Book, summary: Summary, tables: Tables, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet Findings, the most severe failures first."""
     cut = Cut("findings", tables.rows("findings"), most)
-    look = Look(leading="user", pages_wide=3)
+    look = SheetLayout(leading="user", pages_wide=3)
     rows = _findings(summary, tables, most, labels)
     return cut.shown(book, "Findings", rows, _live(look, rows, summary), "this sheet has the most severe ones")
 
 
-def _findings(summary: Summary, tables: Tables, most: int, labels: AccountLabels, where: Choice | None = None) -> Rows:
+def _findings(
+    summary: Summary, tables: Tables, most: int, labels: AccountLabels, where: Choice | None = None
+) -> TableRows:
     """Return the rows of findings, the most severe first, with the columns `status_of_run` and `recalculated`."""
     names = ["requirements"] if summary.checklist.benchmark else []
     columns = [*READING_ORDER, *names]
@@ -137,10 +139,10 @@ def _findings(summary: Summary, tables: Tables, most: int, labels: AccountLabels
         rows = rows.set_column(rows.column_names.index(name), name, pc.binary_join(rows[name], ", "))
     rows = rows.append_column("status_of_run", rows["status"])
     rows = rows.append_column(live.LIVE, live.in_words(live.findings_that_follow(rows, summary.checklist)))
-    return Rows.of(labels.beside(rows))
+    return TableRows.of(labels.beside(rows))
 
 
-def _live(look: Look, rows: Rows, summary: Summary) -> Look:
+def _live(look: SheetLayout, rows: TableRows, summary: Summary) -> SheetLayout:
     return replace(look, formulas=live.FindingsFormulas(rows.columns, summary.checklist))
 
 
@@ -161,11 +163,11 @@ def population(book: Book, summary: Summary, tables: Tables, most: int, labels: 
         after_outcome = rows.column_names.index("outcome") + 1
         rows = rows.add_column(after_outcome, "waiver", _waivers_of(rows, tables, checklist))
     rows = labels.beside(rows)
-    look = Look(
+    look = SheetLayout(
         leading="user",
         formulas=live.CredentialsFormulas(tuple(rows.column_names), position, checklist.unused.limit_days or 0),
     )
-    return cut.shown(book, name, Rows.of(rows), look, "this sheet has failures and checks not checked first")
+    return cut.shown(book, name, TableRows.of(rows), look, "this sheet has failures and checks not checked first")
 
 
 _IDENTIFYING: Final = ("source", "line", "credential")
@@ -204,7 +206,7 @@ def _subjects(  # noqa: PLR0913 - the parameters of `population` and a name
     cut = Cut("findings", summary.by_control[0]["judged"], most)
     rows = _findings(summary, tables, most, labels, judged)
     preface = ((f"Judged by {first.control.id}: {first.title}", book.styles.text),)
-    look = _live(Look(leading="user", pages_wide=3, preface=preface), rows, summary)
+    look = _live(SheetLayout(leading="user", pages_wide=3, preface=preface), rows, summary)
     return cut.shown(book, name, rows, look, "this sheet has the most severe ones")
 
 
@@ -212,15 +214,15 @@ def coverage(table: pa.Table) -> TableSheet:
     """Return the sheet Coverage: what was received of each expected account, missing accounts first."""
     order = [status.value for status in Coverage]
     rank = np.array([order.index(text) for text in table["status"].to_pylist()], np.int64)
-    rows = Rows.of(table.take(pa.array(np.argsort(rank, kind="stable"))))
-    return TableSheet("Coverage", rows, Look(wrapped=("name",)))
+    rows = TableRows.of(table.take(pa.array(np.argsort(rank, kind="stable"))))
+    return TableSheet("Coverage", rows, SheetLayout(wrapped=("name",)))
 
 
 def people(book: Book, tables: Tables, name: str, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet of a list of people: the result for its rows and for the users, rows that need a look first."""
     cut = Cut(name, tables.rows(name), most)
-    rows = Rows.of(labels.beside(first_people(tables, name, most)))
-    return cut.shown(book, name.capitalize(), rows, Look(), "this sheet has the rows that need a look first")
+    rows = TableRows.of(labels.beside(first_people(tables, name, most)))
+    return cut.shown(book, name.capitalize(), rows, SheetLayout(), "this sheet has the rows that need a look first")
 
 
 def waivers(summary: Summary) -> TableSheet:
@@ -230,28 +232,30 @@ def waivers(summary: Summary) -> TableSheet:
         table = table.filter(pc.greater(pc.add(table["failing"], table["not_checked"]), 0))
     # On other sheets, a line is that of a report.
     table = table.rename_columns(["line_of_policy" if name == "line" else name for name in table.column_names])
-    return TableSheet("Waivers", Rows.of(table), Look(wrapped=("scope", "reason")))
+    return TableSheet("Waivers", TableRows.of(table), SheetLayout(wrapped=("scope", "reason")))
 
 
 def trend(table: pa.Table, labels: AccountLabels) -> TableSheet:
     """Return the sheet Trend: the changes since the snapshots before, by control and account."""
-    return TableSheet("Trend", Rows.of(labels.beside(table)))
+    return TableSheet("Trend", TableRows.of(labels.beside(table)))
 
 
 def users(book: Book, tables: Tables, most: int, labels: AccountLabels) -> TableSheet:
     """Return the sheet Users: the rows of the reports as they were read."""
     cut = Cut("users", tables.rows("users"), most)
-    rows = Rows.stored(tables, "users", USERS_READ, most).each(labels.beside, labels.columns(USERS_READ))
-    return cut.shown(book, "Users", rows, Look(leading="user", pages_wide=4), "this sheet has the first ones")
+    rows = TableRows.stored(tables, "users", USERS_READ, most).each(labels.beside, labels.columns(USERS_READ))
+    return cut.shown(book, "Users", rows, SheetLayout(leading="user", pages_wide=4), "this sheet has the first ones")
 
 
 def issues(book: Book, tables: Tables, most: int) -> TableSheet:
     """Return the sheet Issues, the most serious data issues first if some are left out."""
     cut = Cut("issues", tables.rows("issues"), most)
     rows = _as_stored(tables, "issues", cut, most_serious_first())
-    return cut.shown(book, "Issues", rows, Look(wrapped=("message",)), "this sheet has the most serious ones")
+    return cut.shown(book, "Issues", rows, SheetLayout(wrapped=("message",)), "this sheet has the most serious ones")
 
 
-def _as_stored(tables: Tables, name: str, cut: Cut, rank: Rank) -> Rows:
+def _as_stored(tables: Tables, name: str, cut: Cut, rank: Rank) -> TableRows:
     """Return all rows in their stored order if they fit, otherwise the first ones by `rank`."""
-    return Rows.stored(tables, name) if not cut.left_out else Rows.of(first_rows(tables, name, cut.most, rank))
+    return (
+        TableRows.stored(tables, name) if not cut.left_out else TableRows.of(first_rows(tables, name, cut.most, rank))
+    )

@@ -39,7 +39,7 @@ _ROW_IN_PIXELS: Final = 20
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownSheets:
     """The sheets with tables, by name. `check_of_row` is the check of each row on the sheet Exceptions noted."""
 
     sheets: Mapping[str, TableSheet]
@@ -126,7 +126,7 @@ def _is_word(text: str) -> bool:
 # --- requirements ----------------------------------------------------------------------------------------------------
 
 
-def requirements(page: Page, summary: Summary, shown: Shown) -> None:
+def requirements(page: Page, summary: Summary, shown: ShownSheets) -> None:
     """Write for each requirement the number of accounts by result."""
     by_account, framework, styles = summary.requirements, summary.checklist.numbers_of, page.book.styles
     occurring = [
@@ -149,7 +149,7 @@ def requirements(page: Page, summary: Summary, shown: Shown) -> None:
     page.row += 1
 
 
-def _accounts_with(requirement: ByAccount, result: RequirementStatus, summary: Summary, shown: Shown) -> Value:
+def _accounts_with(requirement: ByAccount, result: RequirementStatus, summary: Summary, shown: ShownSheets) -> Value:
     """Return the number of accounts in which a requirement has this result."""
     criteria = {"requirement": requirement.requirement.own_number, "status": result.value}
     if len(summary.checklist.numbers_of.each) > 1:
@@ -164,7 +164,7 @@ _BEFORE_COUNTS: Final = 6
 """The number of columns before the counts of a control."""
 
 
-def controls(page: Page, summary: Summary, shown: Shown) -> int:
+def controls(page: Page, summary: Summary, shown: ShownSheets) -> int:
     """Write the counts of each control; return the row of the first control (0 is the top row)."""
     checklist = summary.checklist
     columns = [*_COUNTED, *(name for name in ("manual", "waived") if summary.totals[name])]
@@ -190,7 +190,7 @@ def limits_to_change(summary: Summary) -> dict[str, int]:
     }
 
 
-def _control(position: int, summary: Summary, shown: Shown, columns: Sequence[str]) -> list[Value]:
+def _control(position: int, summary: Summary, shown: ShownSheets, columns: Sequence[str]) -> list[Value]:
     """Return the cells of a control: its names, its limit and its counts."""
     check, is_judged = summary.checklist.checks[position], summary.by_control[position]["judged"] > 0
     limit: Value = "" if check.limit_days is None else check.limit_days
@@ -212,7 +212,7 @@ def _control(position: int, summary: Summary, shown: Shown, columns: Sequence[st
     ]
 
 
-def _count_of(position: int, name: str, summary: Summary, shown: Shown) -> Value:
+def _count_of(position: int, name: str, summary: Summary, shown: ShownSheets) -> Value:
     """Return how many findings of a check have this status, or are manual checks (`manual`) or waived (`waived`).
 
     `not_checked` is without manual checks.
@@ -263,7 +263,7 @@ def chart(page: Page, summary: Summary, first: int) -> None:
     page.row += pixels // _ROW_IN_PIXELS + 2
 
 
-def what_to_do_first(page: Page, summary: Summary, shown: Shown) -> None:
+def what_to_do_first(page: Page, summary: Summary, shown: ShownSheets) -> None:
     """Write the most severe controls that fail, with their accounts and their remediation."""
     checks = summary.checklist.checks
     rows: list[list[Value]] = [
@@ -290,7 +290,7 @@ _KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys"}
 _JUDGED: Final = (Outcome.FAIL, Outcome.NOT_CHECKED, Outcome.PASS)
 
 
-def population(page: Page, summary: Summary, shown: Shown) -> None:
+def population(page: Page, summary: Summary, shown: ShownSheets) -> None:
     """Write how many credentials `unused-credentials` judged and did not judge, and how many of these are waived."""
     sheet = "Population judged"
     waived = summary.by_control[summary.checklist.unused_position]["waived"]

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 
 from analyzer.evidence.opening import Figure
 from analyzer.evidence.seal import seal
-from analyzer.rendering.pdf.content import Content, Part
+from analyzer.rendering.pdf.content import Part, PdfContent
 from analyzer.rendering.pdf.report import pdf_of
 from tests.cli.running import run
 from tests.rendering.pdf.reading import root_of, text_of
@@ -159,7 +159,7 @@ TEXTS = st.text(max_size=200) | st.text("ab", min_size=4000, max_size=5000)
 def test_no_text_stops_the_pdf_and_plain_texts_are_in_it_whole(title: str, cell: str, texts: list[str]) -> None:
     """A PDF for screen readers must have a title; Typst refuses characters that a font lacks."""
     part = Part(f"P{title}", ("name", "count"), [[cell, 1]], (1, 0), texts)
-    content = Content(f"T{title}", title, cell, title, texts, [Figure("a", "1", cell, is_bad=True)], [part])
+    content = PdfContent(f"T{title}", title, cell, title, texts, [Figure("a", "1", cell, is_bad=True)], [part])
     pdf = pdf_of(content, "0" * 64)
     assert pdf == pdf_of(content, "0" * 64)
     text = text_of(io.BytesIO(pdf)).replace(" ", "")

@@ -26,8 +26,8 @@ from analyzer.rendering.marks import (
     WITHOUT_ROW,
     CarriedOver,
     Mark,
+    MarkedWorkbook,
     Marks,
-    Source,
     read_marks,
 )
 from analyzer.rendering.workbook import book as excel
@@ -197,7 +197,7 @@ def test_a_mark_without_its_failure_is_listed_and_returns_with_the_failure(
 
 
 def marks_of(marks: Iterable[Mark]) -> Marks:
-    return Marks((Source("x", "0"),), tuple(marks), ())
+    return Marks((MarkedWorkbook("x", "0"),), tuple(marks), ())
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8).map(str.strip)

@@ -27,7 +27,7 @@ from analyzer.rendering.pictures.audit.shared import (
     waived_by,
 )
 from analyzer.rendering.pictures.canvas import MANUAL_AREA, MUTED, PASS_AREA, UNSURE_AREA, NothingToShowError
-from analyzer.rendering.pictures.heat import Cell, Columns, Look
+from analyzer.rendering.pictures.heat import Cell, CellStyle, Columns
 from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, not_shown
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 
     Counts = npt.NDArray[np.int64]
 
-_FAIL: Final = Look("failures (darker: a larger share)", "9", heat.SOME)
-_FAIL_AND_UNSURE: Final = Look("failures, some not checked", "9?", heat.SOME)
-_UNSURE: Final = Look("some not checked", "?", UNSURE_AREA)
-_MANUAL: Final = Look("manual check", "m", MANUAL_AREA)
-_WAIVED: Final = Look("waived only", "(9)", "white", hatched=True)
-_PASS: Final = Look("all pass", "0", PASS_AREA)
-_NOTHING: Final = Look("nothing judged", DASH, "white", bare=True, ink=MUTED)
+_FAIL: Final = CellStyle("failures (darker: a larger share)", "9", heat.SOME)
+_FAIL_AND_UNSURE: Final = CellStyle("failures, some not checked", "9?", heat.SOME)
+_UNSURE: Final = CellStyle("some not checked", "?", UNSURE_AREA)
+_MANUAL: Final = CellStyle("manual check", "m", MANUAL_AREA)
+_WAIVED: Final = CellStyle("waived only", "(9)", "white", hatched=True)
+_PASS: Final = CellStyle("all pass", "0", PASS_AREA)
+_NOTHING: Final = CellStyle("nothing judged", DASH, "white", bare=True, ink=MUTED)
 _LOOKS: Final = (_FAIL, _FAIL_AND_UNSURE, _UNSURE, _MANUAL, _WAIVED, _PASS, _NOTHING)
 
 
@@ -114,7 +114,9 @@ def _worst_first(audit: Summary) -> tuple[list[str], _Findings]:
     return [accounts[column] for column in order], findings.each(lambda counts: counts[:, order])
 
 
-def _draw_cells(figure: Figure, axes: Axes, findings: _Findings, columns: Columns, *, filled: bool = True) -> set[Look]:
+def _draw_cells(
+    figure: Figure, axes: Axes, findings: _Findings, columns: Columns, *, filled: bool = True
+) -> set[CellStyle]:
     """Draw a cell for each control and account, and return the looks in use."""
     letters = letters_for(len(findings.failing))
     return heat.draw_cells(figure, axes, _cells(findings), columns, letters=letters, filled=filled)

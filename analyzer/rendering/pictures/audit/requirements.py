@@ -47,7 +47,7 @@ from analyzer.rendering.pictures.canvas import (
     fit,
     of_height,
 )
-from analyzer.rendering.pictures.heat import Cell, Look
+from analyzer.rendering.pictures.heat import Cell, CellStyle
 from analyzer.rendering.pictures.words import UNKNOWN_IS_ONE, not_shown
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ _FILLS: Final = {
     RequirementStatus.PASS: PASS_AREA,
 }
 _LOOKS: Final = [
-    Look(
+    CellStyle(
         REQUIREMENT_STATUS_IN_WORDS[status],
         _SIGNS[status],
         _FILLS.get(status, "white"),
@@ -100,7 +100,7 @@ _LOOKS: Final = [
     for status in RequirementStatus
 ]
 """The looks of cells, by the code of `RequirementStatus`."""
-_COUNT: Final = Look("number of accounts in which it fails", "", "white", bare=True)
+_COUNT: Final = CellStyle("number of accounts in which it fails", "", "white", bare=True)
 
 
 class _Rows(NamedTuple):

@@ -9,8 +9,8 @@ import numpy as np
 from analyzer.controls.vocabulary import counted
 from analyzer.rendering.pictures import heat
 from analyzer.rendering.pictures.canvas import LEFT, MUTED, PASS_AREA, WIDTH, fit, hide_frame
-from analyzer.rendering.pictures.heat import Cell, Columns, Look
-from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures
+from analyzer.rendering.pictures.heat import Cell, CellStyle, Columns
+from analyzer.rendering.pictures.history.coverage import OpenFailures, SnapshotCoverage
 from analyzer.rendering.pictures.history.shared import left_out, not_covered, require_days, start_figure
 from analyzer.rendering.pictures.history.spans import Spans
 from analyzer.rendering.pictures.words import UNKNOWN, UNKNOWN_IS_ONE, account_in_words, is_or_are, not_shown
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 _SHOWN_ACCOUNTS: Final = 20
-_SOME: Final = Look("open failures (darker: more)", "9", heat.SOME)
-_NONE: Final = Look("none open", "0", PASS_AREA, ink=MUTED)
-_MISSING: Final = Look("no snapshot", "", "white", hatched=True)
+_SOME: Final = CellStyle("open failures (darker: more)", "9", heat.SOME)
+_NONE: Final = CellStyle("none open", "0", PASS_AREA, ink=MUTED)
+_MISSING: Final = CellStyle("no snapshot", "", "white", hatched=True)
 _LOOKS: Final = (_SOME, _NONE, _MISSING)
 
 
 def draw(history: History) -> Figure:
     """Draw how many failures were open in each account at the end of each span of time."""
-    coverage = Coverage(history)
+    coverage = SnapshotCoverage(history)
     require_days(coverage)
     spans = Spans.of(coverage)
     counts, blank = _counts(coverage, spans)
@@ -64,7 +64,7 @@ def draw(history: History) -> Figure:
     return figure
 
 
-def _counts(coverage: Coverage, spans: Spans) -> tuple[Whole, Flags]:
+def _counts(coverage: SnapshotCoverage, spans: Spans) -> tuple[Whole, Flags]:
     """Return for each account and span the failures open at its end, and a mask of those without a snapshot."""
     ends = np.minimum(spans.edges[1:] - 1, coverage.last)
     failures = OpenFailures.of(coverage)
@@ -101,7 +101,7 @@ def _title(worst: str, newest: Whole) -> str:
     return f"{open_in:,} of {accounts:,} accounts have open failures; {worst_account} has {most:,} of {total:,}"
 
 
-def _notes(coverage: Coverage, spans: Spans, hidden_failures: Whole) -> list[str]:
+def _notes(coverage: SnapshotCoverage, spans: Spans, hidden_failures: Whole) -> list[str]:
     """Return the notes; `hidden_failures` has the open failures of the accounts that do not fit."""
     notes = [
         f"Open at the end of each {spans.unit}. Accounts with the most failures in their newest snapshots come first."

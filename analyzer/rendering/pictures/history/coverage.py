@@ -36,7 +36,7 @@ def _names(accounts: pd.Series[Any]) -> npt.NDArray[np.object_]:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class SnapshotCoverage:
     """The snapshots of each account over time."""
 
     history: History
@@ -125,7 +125,7 @@ class OpenFailures:
     """Positions in `Coverage.accounts`."""
 
     @classmethod
-    def of(cls, coverage: Coverage) -> OpenFailures:
+    def of(cls, coverage: SnapshotCoverage) -> OpenFailures:
         """Return the days of all failures. A failure lost to follow-up is open until the snapshot that shows this."""
         rows = coverage.history.summed
         until = np.minimum(days_of(rows["closed_at"]), days_of(rows["lost_at"]))

@@ -24,7 +24,7 @@ from analyzer.rendering.pictures.canvas import (
     fit,
     scale_counts,
 )
-from analyzer.rendering.pictures.history.coverage import Coverage, OpenFailures, days_of
+from analyzer.rendering.pictures.history.coverage import OpenFailures, SnapshotCoverage, days_of
 from analyzer.rendering.pictures.history.days import iso, write_days
 from analyzer.rendering.pictures.history.shared import (
     is_older,
@@ -85,7 +85,7 @@ _KINDS: Final = {Kind.PASSWORD: "passwords", Kind.ACCESS_KEY: "access keys"}
 
 def draw(history: History) -> Figure:
     """Draw the open failures by control, or by kind of credential if `unused-credentials` is the only control."""
-    coverage = Coverage(history)
+    coverage = SnapshotCoverage(history)
     dates = require_days(coverage)
     first, last = int(dates[0]), int(dates[-1])
     # Failures of the newest snapshot stay open until the next one, so they get the usual time between two snapshots.
@@ -119,7 +119,7 @@ def draw(history: History) -> Figure:
     return figure
 
 
-def _by_kind(coverage: Coverage, dates: Whole) -> pd.DataFrame:
+def _by_kind(coverage: SnapshotCoverage, dates: Whole) -> pd.DataFrame:
     """Return the open failures by kind of credential (rows) at the end of each date (columns)."""
     kind = coverage.history.summed["kind"].astype("str").map({kind_.value: code for code, kind_ in enumerate(_KINDS)})
     kinds = np.asarray(kind.fillna(0), dtype=np.int64)
@@ -127,7 +127,7 @@ def _by_kind(coverage: Coverage, dates: Whole) -> pd.DataFrame:
     return _largest(pd.DataFrame(counts, index=list(_KINDS.values())), "kinds")
 
 
-def _by_control(coverage: Coverage, dates: Whole) -> pd.DataFrame:
+def _by_control(coverage: SnapshotCoverage, dates: Whole) -> pd.DataFrame:
     """Return the open failures by control (rows) at the end of each date (columns)."""
     rows = coverage.history.summed_trend
     trend = pd.DataFrame(
@@ -166,7 +166,7 @@ def _title(dates: Whole, total: Whole, account_counts: Whole) -> str:
     return ", ".join(texts)
 
 
-def _notes(coverage: Coverage, missing: Whole) -> list[str]:
+def _notes(coverage: SnapshotCoverage, missing: Whole) -> list[str]:
     notes = ["Each day counts the newest snapshot of each account by then."]
     notes += _changes(coverage)
     if missing.any():
@@ -174,7 +174,7 @@ def _notes(coverage: Coverage, missing: Whole) -> list[str]:
     return notes + left_out(coverage) + not_covered(coverage.history)
 
 
-def _changes(coverage: Coverage) -> list[str]:
+def _changes(coverage: SnapshotCoverage) -> list[str]:
     """Return the note on the changes between the first and the last day."""
     first = int(coverage.days[0])
     later = coverage.dates > first

@@ -19,7 +19,7 @@ from analyzer.rendering.pictures.canvas import (
     fit,
     scale_counts,
 )
-from analyzer.rendering.pictures.history.coverage import Coverage, days_of
+from analyzer.rendering.pictures.history.coverage import SnapshotCoverage, days_of
 from analyzer.rendering.pictures.history.shared import is_in_state, is_older, left_out, since, start_figure
 from analyzer.rendering.pictures.history.spans import Spans
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 def draw(history: History) -> Figure:
     """Draw the failures opened, closed and lost to follow-up in each span of time, with the net change."""
-    coverage = Coverage(history)
+    coverage = SnapshotCoverage(history)
     if not len(coverage.days):
         raise NothingToShowError("There are no snapshots.")
     spans = Spans.of(coverage)
@@ -85,7 +85,7 @@ def _notes(history: History) -> list[str]:
     return notes
 
 
-def _unseen(coverage: Coverage, spans: Spans) -> Flags:
+def _unseen(coverage: SnapshotCoverage, spans: Spans) -> Flags:
     """Return a mask of the spans without any snapshot in which snapshots are missing."""
     dates = np.histogram(coverage.dates, spans.edges)[0]
     return np.asarray((dates == 0) & (coverage.missing_on(spans.edges[:-1]) > 0), dtype=np.bool_)

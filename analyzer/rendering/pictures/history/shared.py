@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.controls.vocabulary import counted
 from analyzer.rendering.pictures.canvas import NothingToShowError, titled, write_notes
-from analyzer.rendering.pictures.history.coverage import Coverage
+from analyzer.rendering.pictures.history.coverage import SnapshotCoverage
 from analyzer.rendering.pictures.history.days import iso
 from analyzer.rendering.pictures.words import is_of_users_only, subtitle
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Whole = npt.NDArray[np.int64]
 
 
-def require_days(coverage: Coverage) -> Whole:
+def require_days(coverage: SnapshotCoverage) -> Whole:
     """Return the days of the time axis. Raises NothingToShowError if there are fewer than two."""
     if not len(coverage.days):
         raise NothingToShowError("There are no snapshots.")
@@ -33,12 +33,12 @@ def require_days(coverage: Coverage) -> Whole:
     return coverage.days
 
 
-def since(coverage: Coverage) -> str:
+def since(coverage: SnapshotCoverage) -> str:
     """Return ` since` and the first shown day if days are left out, otherwise an empty text."""
     return f" since {iso(int(coverage.days[0]))}" if len(coverage.left_out) else ""
 
 
-def left_out(coverage: Coverage) -> list[str]:
+def left_out(coverage: SnapshotCoverage) -> list[str]:
     """Return the note on days with snapshots that are left out."""
     days = coverage.left_out
     if not len(days):
@@ -59,7 +59,7 @@ def _subtitle(history: History) -> str:
     """Return the subtitle: framework, control, snapshots and accounts."""
     checklist = history.settings.checklist
     parts = [checklist.checks[0].control.id] if len(checklist.checks) == 1 else []
-    coverage = Coverage(history)
+    coverage = SnapshotCoverage(history)
     if coverage.accounts:
         days = " to ".join(iso(day) for day in dict.fromkeys((coverage.first, coverage.last)))
         parts += [f"{counted(coverage.snapshots, 'snapshot')}, {days}", counted(len(coverage.accounts), "account")]

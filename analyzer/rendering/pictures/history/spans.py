@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from analyzer.rendering.pictures.history.coverage import Coverage
+    from analyzer.rendering.pictures.history.coverage import SnapshotCoverage
 
     Whole = npt.NDArray[np.int64]
 
@@ -36,7 +36,7 @@ class Spans:
         return len(self.labels)
 
     @classmethod
-    def of(cls, coverage: Coverage) -> Spans:
+    def of(cls, coverage: SnapshotCoverage) -> Spans:
         """Return up to `_MOST` spans that are long enough for most of them to have snapshots."""
         days = coverage.days
         usual = float(np.median(np.diff(days))) if len(days) > 1 else 1.0

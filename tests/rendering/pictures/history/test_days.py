@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.rendering.pictures.history.coverage import Coverage
+from analyzer.rendering.pictures.history.coverage import SnapshotCoverage
 from analyzer.rendering.pictures.history.days import without_stragglers
 from tests.rendering.pictures.history.worlds import (
     ACCOUNT,
@@ -63,7 +63,7 @@ def test_an_old_report_is_left_out_and_an_even_series_is_whole(step: int, count:
 @pytest.mark.parametrize("name", ["open_over_time", "opened_closed", "accounts_over_time"])
 def test_old_reports_are_not_shown_and_the_picture_says_so(name: str) -> None:
     history = world_and_history("long ago")[1]
-    assert Coverage(history).days.tolist() == [number(day) for day in LONG_AGO[2:]]
+    assert SnapshotCoverage(history).days.tolist() == [number(day) for day in LONG_AGO[2:]]
     figure = figure_of(history, name)
     note = f"Not shown: snapshots of 2 days, {iso(LONG_AGO[0])} to {iso(LONG_AGO[1])}, long before all others."
     assert note in all_of(figure)

@@ -20,7 +20,7 @@ from analyzer.reading.issues import IssueLog
 from analyzer.reading.limits import DEFAULT, LimitError, Limits, check_lines_of
 from analyzer.reading.times import parse_generated_time
 from analyzer.survey.accounts import accounts_at_start, rows_by_account, shared
-from analyzer.survey.entry import Contained, Entry, Facts, source_of, start_of
+from analyzer.survey.entry import Contained, Entry, ReportFacts, source_of, start_of
 from analyzer.survey.files import Reader, why
 from analyzer.survey.names import Captured, CaptureTime, account_hint, captured
 from analyzer.survey.unpack import (
@@ -54,7 +54,7 @@ _GENERATED: Final = re.compile(rb'"GeneratedTime"\s*:\s*"([^"]*)"')
 
 
 @dataclass(frozen=True)
-class Looked:
+class FoundReports:
     """The result of looking at files: the reports in them, and the issues."""
 
     entries: list[Entry]
@@ -62,7 +62,7 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class Looking:
+class ReportFinder:
     """How to look at files.
 
     `account_id` is the account of rows without one. With `whole`, every file is read completely. `side` is the side of
@@ -76,21 +76,21 @@ class Looking:
     side: int = 0
     captured_at: tuple[CaptureTime, ...] = ()
 
-    def at(self, files: Sequence[File]) -> Looked:
+    def at(self, files: Sequence[File]) -> FoundReports:
         """Return the reports and issues found in some files."""
         log = IssueLog()
         entries: list[Entry] = []
         with Reader(self.limits) as reader:
             for file in files:
                 entries += _File(self, reader, file, log).entries()
-        return Looked(entries, log.rows)
+        return FoundReports(entries, log.rows)
 
 
 @dataclass(frozen=True)
 class _File:
     """A file, with everything needed to look at it."""
 
-    looking: Looking
+    finder: ReportFinder
     reader: Reader
     file: File
     log: IssueLog
@@ -120,7 +120,7 @@ class _File:
             yield from self._all_in(head)
         elif self._is_too_large(head):
             note_no_report(file, "a large file that does not begin like a credential report", self.log)
-        elif self.looking.whole or (entry := self._at_head(head)) is None:
+        elif self.finder.whole or (entry := self._at_head(head)) is None:
             yield from self._all_in(self.reader.read(file))
         else:
             yield entry
@@ -130,7 +130,7 @@ class _File:
 
         Raises LimitError if the file may be a report but is too large or has a line that is too long.
         """
-        file, limits = self.file, self.looking.limits
+        file, limits = self.file, self.finder.limits
         if file.size <= limits.harmless:
             return False
         is_csv = begins_as_csv(head)
@@ -161,7 +161,7 @@ class _File:
         for member, _ in members:
             before = len(self.log.rows)
             try:
-                entries = list(_File(self.looking, self.reader, member, self.log).member_entries())
+                entries = list(_File(self.finder, self.reader, member, self.log).member_entries())
             except LimitError as error:
                 self.log.add("over_limit", str(error), source=member.name)
                 has_report = True
@@ -180,7 +180,7 @@ class _File:
         head = self.reader.head(self.file, HEAD)
         if len(head) < HEAD:
             yield from self._all_in(head)
-        elif is_zip(head) or self.looking.whole or (entry := self._at_head(head)) is None:
+        elif is_zip(head) or self.finder.whole or (entry := self._at_head(head)) is None:
             yield from self._all_in(self.reader.read(self.file))
         else:
             yield entry
@@ -192,7 +192,7 @@ class _File:
         in_zip = self.file.member is not None
         opened = list(
             reports_in(
-                self.file, data, self.log, self.looking.limits, wrapping="zip, " if in_zip else "", depth=int(in_zip)
+                self.file, data, self.log, self.finder.limits, wrapping="zip, " if in_zip else "", depth=int(in_zip)
             )
         )
         alone = len(opened) == 1 and opened[0].name == self.file.name
@@ -204,13 +204,13 @@ class _File:
         when = self._captured(opened.name, content)
         hint = content.account or account_hint(opened.name)
         source = source_of(opened.name, content, (opened.sha256, opened.size), when, hint, IssueLog())
-        rows, rejected = rows_by_account(source, self.looking.account_id)
+        rows, rejected = rows_by_account(source, self.finder.account_id)
         # If the CSV is the whole file, without removed padding, its digest is already known.
         digest = opened.sha256 if opened.is_file and len(source.original_csv) == opened.size else source.digest
         described = (content.container, content.encoding)
         return Entry(
             name=opened.name,
-            file=self.looking.spool.put(opened.name, content.csv) if put_aside else self.file,
+            file=self.finder.spool.put(opened.name, content.csv) if put_aside else self.file,
             size=len(content.csv),
             start=start_of(content.csv),
             header=content.header.header,
@@ -219,8 +219,8 @@ class _File:
             account_hint=hint,
             accounts=shared(tuple(rows)),
             contained=Contained(opened.sha256, opened.size, *described) if put_aside else None,
-            facts=Facts(opened.sha256, opened.size, digest, *described, rows, rejected),
-            side=self.looking.side,
+            facts=ReportFacts(opened.sha256, opened.size, digest, *described, rows, rejected),
+            side=self.finder.side,
             month=when.month,
         )
 
@@ -234,7 +234,7 @@ class _File:
                 column="GeneratedTime",
                 value=content.bad_generated_time,
             )
-        return captured(name, content.generated_at, self.looking.captured_at)
+        return captured(name, content.generated_at, self.finder.captured_at)
 
     # --- its first bytes ----------------------------------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class _File:
         accounts = accounts_at_start(csv[: csv.rfind(b"\n") + 1])
         if header is None or header.end >= len(csv) or len(accounts) != 1:
             return None
-        when = captured(self.file.name, generated, self.looking.captured_at)
+        when = captured(self.file.name, generated, self.finder.captured_at)
         return Entry(
             name=self.file.name,
             file=self.file,
@@ -268,7 +268,7 @@ class _File:
             captured_from=when.known_from,
             account_hint=account_hint(self.file.name),
             accounts=accounts,
-            side=self.looking.side,
+            side=self.finder.side,
             month=when.month,
         )
 
