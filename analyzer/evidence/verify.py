@@ -134,7 +134,9 @@ class Verification:
             pronoun = "it" if self.is_sample else "them"
             left_out.append(f"the {self._unchecked} not checked: give {pronoun} with --inputs PATH")
         noun = "sample" if self.is_sample else "evidence set"
-        digest_lines = [] if self.digest is None else [f"digest of the {noun}: {self.digest}"]
+        # The digest covers the manifest and the tables, so a changed page leaves it as it was.
+        label = f"digest of the {noun}{' (some files differ, see above)' if self._failed else ''}"
+        digest_lines = [] if self.digest is None else [f"{label}: {self.digest}"]
         answer = f"{self.folder}: {self._answer}"
         files += [*self._hint_of_copies, *self._absent_in_words]
         return [answer, *files, *run_lines, *signers, *self.notes, self._counts, *digest_lines, *left_out]
@@ -166,19 +168,23 @@ class Verification:
         return "evidence set of the sample was" if self.is_sample else "reports were"
 
     @property
+    def _failed(self) -> bool:
+        """Whether a file was changed, added or removed, other than inputs that are not given."""
+        return bool(self.changed or self.extra or any(difference.kind != "input" for difference in self.missing))
+
+    @property
     def _answer(self) -> str:
         """The answer in words. Inputs that are not given are told apart from files that differ."""
         as_written = "all files are as they were written"
-        failed = self.changed or self.extra or any(difference.kind != "input" for difference in self.missing)
         if self.digest is None:  # nothing else was compared
             return "verification failed"
         listed, absent = self.checked.get("input"), len(self._not_given)
         if listed is None:
-            beginning = "verification failed" if failed else f"verified: {as_written}"
+            beginning = "verification failed" if self._failed else f"verified: {as_written}"
             return f"{beginning}; the {self._unchecked} NOT checked"
         inputs = f"{listed - absent:,} of {counted(listed, 'input')} checked"
         inputs += f", {absent:,} not given" if absent else ""
-        if failed:
+        if self._failed:
             return f"verification failed; {inputs}"
         return f"{'verified in part' if absent else 'verified'}: {as_written}; {inputs}"
 

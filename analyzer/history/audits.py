@@ -85,7 +85,8 @@ def _audit_at(folder: Path) -> EvidenceSet:
     audit = EvidenceSet.of(str(folder), read_manifest(folder))
     if audit.kind != "audit":
         raise InputError(
-            f"{folder} is the evidence set of a {audit.kind}, not of an audit", "give the evidence sets of two audits"
+            f"{folder} is the evidence set of a {audit.kind}, not of an audit",
+            "give the evidence sets of two audits, or two folders of reports",
         )
     if "users" not in audit.files:
         raise InputError(

@@ -23,11 +23,14 @@ expires = 2026-10-15
 """
 
 
-def night(folder: Path, reports: Path) -> tuple[int, str]:
-    """Run the script of the manual on the reports of a night; return its exit code and what it prints."""
+def night(folder: Path, reports: Path, *programs: Path) -> tuple[int, str]:
+    """Run the script of the manual on the reports of a night; return its exit code and what it prints.
+
+    The shell looks for programs in the folders `programs` first.
+    """
     (script,) = (block for block in examples("sh", "nightly") if block.startswith("#!"))
     (folder / "nightly.sh").write_text(script, encoding="utf-8")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([*map(str, programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["sh", "nightly.sh", str(reports)],
         cwd=folder,
@@ -85,6 +88,22 @@ def test_a_failed_run_exits_2_and_keeps_the_set_of_the_night_before(tmp_path: Pa
     assert (tmp_path / "tonight" / "manifest.json").read_bytes() == before
     (tmp_path / "tonight" / "lifetimes.parquet").write_bytes(b"damaged")
     assert night(tmp_path, SAMPLES / "2026-10-31")[0] == 2
+
+
+def test_what_a_failed_night_did_not_print_is_printed_by_the_next_run(tmp_path: Path) -> None:
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS)
+    assert night(tmp_path, SAMPLES / "2026-09-30")[0] == 1
+    reports = tmp_path / "late" / "2026-10-31"
+    shutil.copytree(SAMPLES / "cli", reports)
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "python").write_text("#!/bin/sh\nexit 1\n")
+    (broken / "python").chmod(0o755)
+    assert night(tmp_path, reports, broken)[0] == 2
+    controls = ("root-mfa", "root-hardware-mfa", "root-not-in-daily-use")
+    code, output = night(tmp_path, reports)
+    assert (code, sorted(new_failures(output))) == (3, sorted(f"777788889999 {control}" for control in controls))
+    assert night(tmp_path, reports)[1].count("New critical and high failures: 0") == 1
 
 
 def test_the_cron_line_escapes_percent_signs() -> None:

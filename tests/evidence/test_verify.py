@@ -85,6 +85,14 @@ def test_a_set_as_it_was_written_holds(tmp_path: Path) -> None:
     assert verification.facts["digest"] == verification.digest
 
 
+def test_a_digest_beside_changed_files_is_not_shown_as_confirmed(tmp_path: Path) -> None:
+    out = make(tmp_path / "out")
+    digest = unseal((out / "manifest.json").read_bytes())["digest"]
+    page = out / "workbook.xlsx"
+    page.write_bytes(page.read_bytes() + b" ")
+    assert f"digest of the evidence set (some files differ, see above): {digest}" in verify(out).lines
+
+
 def test_the_digest_is_that_of_the_manifest_without_its_own(tmp_path: Path) -> None:
     out = make(tmp_path / "out")
     data = (out / "manifest.json").read_bytes()
