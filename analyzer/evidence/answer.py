@@ -120,14 +120,14 @@ def _in_accounts(summary: Summary) -> str:
 
 def old_reports(summary: Summary) -> str:
     """Return a sentence on judged reports that are older than the limit for unused credentials; empty if none is."""
-    unused, latest = summary.checklist.unused, latest_old_capture(summary)
-    if unused is None or latest is None:
+    latest = latest_old_capture(summary)
+    if latest is None:
         return ""
     judged = _judged(summary)
     old = judged[judged["captured_at"] <= latest].sort_values("captured_at")
     if old.empty:
         return ""
-    as_of, limit = summary.settings.as_of, unused.limit_days or 0
+    as_of, limit = summary.settings.as_of, summary.checklist.old_report_days
     accounts = old["account_id"].fillna("unknown account")
     report_list = first_few(
         [f"{account} ({time:%Y-%m-%d})" for account, time in zip(accounts, old["captured_at"], strict=True)]
@@ -164,7 +164,7 @@ def latest_old_capture(summary: Summary) -> pd.Timestamp | None:
         return None
     as_of = summary.settings.as_of
     newest: pd.Timestamp = captured.max() if as_of is None else pd.Timestamp(as_of)
-    return newest - pd.Timedelta(days=unused.limit_days or 0)
+    return newest - pd.Timedelta(days=summary.checklist.old_report_days)
 
 
 def _judged(summary: Summary) -> pd.DataFrame:
