@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ import pandas as pd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from analyzer.controls.checklist import make_checklist
+from analyzer.survey.names import CaptureTime
 from tests.oracle import Verdict, judge
 from tests.reports import ACCOUNT, csv_of, unused, user
 from tests.running import Audit, Settings, audit
@@ -70,6 +72,28 @@ def test_the_oracle_says_the_same(case: tuple[Report, datetime, int], container:
     result = run(containers[container](text, GENERATED), as_of, limit)
     assert judge(text, as_of, limit) == verdicts(result)
     assert len(report.rows) == len(result.users)
+
+
+AROUND = [timedelta(days=-1), timedelta(microseconds=-1), timedelta(), timedelta(microseconds=1), timedelta(days=700)]
+
+
+@given(reports(as_of=AS_OF), st.sampled_from([1, 45, 90]), st.sampled_from(AROUND))
+def test_messages_end_with_the_day_of_an_old_report(report: Report, limit: int, more: timedelta) -> None:
+    """A report is old from as many days before the reference date as `unused-credentials` has for its limit."""
+    captured = AS_OF - timedelta(days=limit) - more
+
+    def messages(*times: CaptureTime, as_of: datetime | None = AS_OF) -> list[str]:
+        settings = Settings(make_checklist(max_idle_days=limit), as_of=as_of, captured_at=times)
+        result = audit(list(paths.values()), settings).findings
+        # This control reads the capture time.
+        return result["message"][result["control"] != "root-not-in-daily-use"].tolist()
+
+    with files(report=report.to_csv()) as paths:
+        plain, dated = messages(), messages(CaptureTime("*", captured))
+        at_capture = messages(CaptureTime("*", captured), as_of=None)
+    ending = f"; report of {captured:%Y-%m-%d}" if more >= timedelta() else ""
+    assert dated == [f"{message}{ending}" for message in plain]
+    assert not any("; report of" in message for message in (*plain, *at_capture))
 
 
 @given(reports(min_users=1), st.data())

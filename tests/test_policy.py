@@ -16,6 +16,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.control import Severity
 from analyzer.controls.policy import Policy, read_policy
 from analyzer.errors import PolicyError
+from analyzer.rendering.waivers import manual_in_words
 from tests.cli.running import run
 from tests.reports import csv_of, key, password, root, unused, user, write
 from tests.running import Audit, Settings, audit
@@ -358,6 +359,36 @@ def test_the_first_waiver_in_force_that_matches_counts(tmp_path: Path) -> None:
     assert result.waivers["failing"].sum() == result.totals["waived"]
     (message,) = result.issues[result.issues["code"] == "waiver_expired"]["message"]
     assert "nothing depends on it any more" in message
+
+
+def test_an_expired_waiver_that_matches_no_check_says_both(tmp_path: Path) -> None:
+    """Otherwise nobody sees that the name is misspelt, and renews the waiver."""
+    text = waiver("a", "2026-01-31", user="braeks") + waiver("b", "2026-01-31", control="root-mfa")
+    result = audit_with_policy(tmp_path, text)
+    messages = result.issues[result.issues["code"] == "waiver_expired"]["message"].tolist()
+    misspelt, not_judged = messages
+    assert misspelt == (
+        "waiver a (user braeks; owner o) expired on 2026-01-31, and matches no check that failed or was not checked; "
+        "correct and renew it with its owner, or remove it"
+    )
+    assert not_judged == (
+        "waiver b (control root-mfa; owner o) expired on 2026-01-31, and matches no check in this run, because "
+        "root-mfa was not judged; renew it with its owner, or remove it"
+    )
+
+
+def test_a_waived_manual_check_is_called_a_manual_check(tmp_path: Path) -> None:
+    rows = [root(mfa_active="true", password_enabled="true"), *ROWS[1:]]
+    text = waiver("seen", control="root-hardware-mfa") + waiver("other", user="unsure", control="unused-credentials")
+    result = audit_with_policy(tmp_path, text, rows, AS_OF, "root-hardware-mfa")
+    assert result.waivers["not_checked"].tolist() == [1, 1]
+    assert result.waived_manual == {"seen": 1}
+    assert manual_in_words(result) == "Manual checks among these: 1 of seen."
+    assert manual_in_words(audit_with_policy(tmp_path, waiver("other", user="unsure"), rows)) == ""
+    write(tmp_path / "credreport.toml", text)
+    done = run("audit", "2026-10-31.csv", "--format", "parquet", cwd=tmp_path)
+    assert "  seen: 1 manual check (control root-hardware-mfa) until" in done.stdout
+    assert "  other: 1 not checked (user unsure, control unused-credentials) until" in done.stdout
 
 
 def test_a_waiver_of_something_not_judged_need_not_be_removed(tmp_path: Path) -> None:

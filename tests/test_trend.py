@@ -16,9 +16,10 @@ from openpyxl import load_workbook
 from pyarrow import parquet
 
 from analyzer.controls.checklist import make_checklist
+from analyzer.controls.policy import read_policy
 from analyzer.evidence.answer import headline, scope
 from analyzer.evidence.opening import TREND_COLUMNS, opening
-from analyzer.evidence.trend import trend, trend_of_all
+from analyzer.evidence.trend import not_compared, scope_of_trend, trend, trend_of_all
 from tests.cli.running import run as run_program
 from tests.history.running import compare
 from tests.rendering.pdf.reading import text_of
@@ -29,6 +30,7 @@ from tests.test_road import by_itself
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analyzer.controls.checklist import Checklist
     from analyzer.evidence.comparison import Comparison
 
 A, B, C = ACCOUNTS = ("111122223333", "123456789012", "444455556666")
@@ -175,6 +177,47 @@ def test_a_failure_that_becomes_unknown_is_not_fixed(tmp_path: Path) -> None:
     result = run(tmp_path)
     assert counts(result) == {A: (0, 1, 0, 0, 1)}
     assert trend(result).endswith(": 0 new, 0 fixed, 1 undecided.")
+
+
+def waiving(user_name: str, *controls: str, folder: Path) -> Checklist:
+    """Return the checklist of a policy that waives the failures of a user."""
+    text = f"[waivers.x]\nuser = '{user_name}'\nreason = 'r'\nowner = 'o'\nexpires = 2027-12-31\n"
+    policy = read_policy(Path(write(folder / "policy.toml", text)))
+    return make_checklist(controls=list(controls), policy=policy)
+
+
+def test_waived_failures_are_counted_and_the_sentence_says_so(tmp_path: Path) -> None:
+    months(tmp_path / "in")
+    controls = ("unused-credentials", "access-key-rotation")
+    result = run(tmp_path / "in", checklist=waiving("anna", *controls, folder=tmp_path))
+    assert trend(result).startswith("3 unused now (1 of them waived), 2 in the snapshot before")
+    assert trend_of_all(result).startswith("All controls: 7 failures now (2 of them waived), 6 before: ")
+    assert opening(result).endswith("2 on 2026-09-30, 3 on 2026-10-31 (1 of them waived).")
+    # Judged at another date, the failures are others, so the number of waived ones is not known.
+    later = run(
+        tmp_path / "in", checklist=waiving("anna", *controls, folder=tmp_path), as_of=datetime(2027, 3, 1, tzinfo=UTC)
+    )
+    assert trend(later).startswith("3 unused now (waived ones included), 2 in the snapshot before")
+    nobody = run(tmp_path / "in", checklist=waiving("nobody", *controls, folder=tmp_path))
+    assert "waived" not in trend(nobody) + trend_of_all(nobody)
+
+
+def test_the_accounts_that_are_not_compared_are_named(tmp_path: Path) -> None:
+    months(tmp_path / "in")
+    assert not_compared(run(tmp_path / "in")) == ""
+    assert scope_of_trend(run(tmp_path / "in")).endswith("Waived failures are counted.")
+    others = [f"{number:012}" for number in range(1, 8)]
+    for account in others:
+        write(tmp_path / f"in/{NOW}/{account}.csv", report_of(account, anna=IDLE))
+    sentence = f"Not compared with an earlier snapshot: {', '.join(others[:5])} and 2 others."
+    result = run(tmp_path / "in")
+    assert not_compared(result) == sentence
+    assert scope_of_trend(result).endswith(sentence)
+    command = ("audit", "in", "--control", "unused-credentials")
+    short, verbose = (run_program(*command, *more, cwd=tmp_path).stdout for more in ((), ("--verbose",)))
+    assert "Not compared" not in short
+    assert sentence in " ".join(verbose.split())
+    assert "Not compared with an earlier snapshot: 0000" in (tmp_path / "credreport-out/report.html").read_text()
 
 
 def test_other_controls_are_counted_and_summed_up(tmp_path: Path) -> None:

@@ -192,6 +192,15 @@ class Checklist:
         return next((check for check in self.checks if check.control.id == UNUSED.id), None)
 
     @property
+    def old_report_days(self) -> int:
+        """From how many days before the reference date a report is old: the strictest limit of `unused-credentials`.
+
+        The default of that control if the run does not judge it.
+        """
+        limit = None if self.unused is None else self.unused.limit_days
+        return int(UNUSED.parameters["max_idle_days"].default) if limit is None else limit
+
+    @property
     def unused_position(self) -> int:
         """The position of `unused` in `checks`; -1, which no check has, if the run does not judge it."""
         return -1 if self.unused is None else self.checks.index(self.unused)

@@ -120,14 +120,14 @@ def _in_accounts(summary: Summary) -> str:
 
 def old_reports(summary: Summary) -> str:
     """Return a sentence on judged reports that are older than the limit for unused credentials; empty if none is."""
-    unused, latest = summary.checklist.unused, latest_old_capture(summary)
-    if unused is None or latest is None:
+    latest = latest_old_capture(summary)
+    if latest is None:
         return ""
     judged = _judged(summary)
     old = judged[judged["captured_at"] <= latest].sort_values("captured_at")
     if old.empty:
         return ""
-    as_of, limit = summary.settings.as_of, unused.limit_days or 0
+    as_of, limit = summary.settings.as_of, summary.checklist.old_report_days
     accounts = old["account_id"].fillna("unknown account")
     report_list = first_few(
         [f"{account} ({time:%Y-%m-%d})" for account, time in zip(accounts, old["captured_at"], strict=True)]
@@ -164,7 +164,7 @@ def latest_old_capture(summary: Summary) -> pd.Timestamp | None:
         return None
     as_of = summary.settings.as_of
     newest: pd.Timestamp = captured.max() if as_of is None else pd.Timestamp(as_of)
-    return newest - pd.Timedelta(days=unused.limit_days or 0)
+    return newest - pd.Timedelta(days=summary.checklist.old_report_days)
 
 
 def _judged(summary: Summary) -> pd.DataFrame:
@@ -191,20 +191,27 @@ def _nobody(summary: Summary) -> str:
 
 
 def something_open(summary: Summary) -> str:
-    """Return in a sentence how many IAM users, root users and accounts have an open check, over all controls."""
-    checks, open_subjects = summary.checklist.checks, summary.open_subjects
-    controls = f"{_controls_judged(summary)}:"
-    if len(checks) == 1 and (absence := columns_absent(summary)):
-        controls = f"{absence}:"
-    elif len(checks) == 1:
-        counts = summary.by_control[0]
-        controls = (
-            f"{checks[0].control.id}: {counts[Status.FAIL]:,} of {counts['judged']:,} fail; "
-            f"{not_checked_in(counts):,} not checked; {counts[Status.PASS]:,} pass;"
-        )
+    """Return how many IAM users, root users and accounts have an open check, then how many controls judged something.
+
+    These are two sentences; if the run judges one control, one sentence with the numbers of the control first.
+    """
+    checks, what_is_open = summary.checklist.checks, f"{_what_is_open(summary)}{_waived_findings(summary)}."
+    if len(checks) > 1:
+        return f"{what_is_open[0].upper()}{what_is_open[1:]} {_controls_judged(summary)}."
+    if absence := columns_absent(summary):
+        return f"{absence}: {what_is_open}"
+    counts = summary.by_control[0]
+    return (
+        f"{checks[0].control.id}: {counts[Status.FAIL]:,} of {counts['judged']:,} fail; "
+        f"{not_checked_in(counts):,} not checked; {counts[Status.PASS]:,} pass; {what_is_open}"
+    )
+
+
+def _what_is_open(summary: Summary) -> str:
+    open_subjects = summary.open_subjects
     accounts = open_subjects["account_id"].nunique()
     if not accounts:
-        return f"{controls} nothing is open{_waived_findings(summary)}."
+        return "nothing is open"
     sums = summary.open_by_kind
     times = ", counted once per snapshot" if summary.settings.every_snapshot else ""
     where = f"{accounts:,} of {counted(len(summary.accounts), 'account')}"
@@ -216,8 +223,7 @@ def something_open(summary: Summary) -> str:
         result = "open checks, all of them not checked"
     else:
         result = f"open checks ({_without_failure(undecided, len(summary.accounts))})"
-    subjects = in_words(_subjects(summary))
-    return f"{controls} {subjects}, in {where}, {verb} {result}{times}{_waived_findings(summary)}."
+    return f"{in_words(_subjects(summary))}, in {where}, {verb} {result}{times}"
 
 
 def _without_failure(undecided: pd.DataFrame, accounts: int) -> str:
@@ -263,8 +269,7 @@ def _controls_judged(summary: Summary) -> str:
     names = in_words(others) if len(others) < 3 else f"{len(others):,} others"
     parts = [f"{names} {'has' if len(others) == 1 else 'have'} nothing to judge"] if others else []
     parts += [columns_absent(summary)] if absent else []
-    more = f" ({'; '.join(parts)})" if parts else ""
-    return f"{counted(len(judged), 'control')} judged{more}"
+    return "; ".join([f"{counted(len(judged), 'control')} judged", *parts])
 
 
 def controls_without_column(summary: Summary) -> list[str]:

@@ -8,7 +8,7 @@ from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Status, counted
 from analyzer.evidence.answer import credentials_in_words
 from analyzer.evidence.coverage import Coverage, expected, missing
-from analyzer.evidence.trend import days_of
+from analyzer.evidence.trend import days_of, waived_now
 
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
@@ -50,7 +50,8 @@ def _change(summary: Summary) -> str:
     """Return how the number of unused credentials changed since the snapshots before; empty if there are none."""
     if summary.trend is None or summary.checklist.unused is None or not len(summary.trend):
         return ""
-    counts = summary.trends[summary.checklist.unused.control.id]
+    control = summary.checklist.unused.control.id
+    counts, waived = summary.trends[control], waived_now(summary, [control])
     (days_before, before), (days_now, now) = (
         days_of(summary.trend, name) for name in ("earlier_captured_at", "captured_at")
     )
@@ -59,7 +60,9 @@ def _change(summary: Summary) -> str:
     where = "" if every else f" in the {counted(accounts, 'account')} with an earlier snapshot"
     when_before = f"on {before}" if days_before == 1 else f"before ({before})"
     when_now = f"on {now}" if days_now == 1 else f"in the newest snapshots ({now})"
-    return f". Unused credentials{where}: {counts['open_before']:,} {when_before}, {counts['open']:,} {when_now}"
+    return (
+        f". Unused credentials{where}: {counts['open_before']:,} {when_before}, {counts['open']:,} {when_now}{waived}"
+    )
 
 
 class Figure(NamedTuple):

@@ -272,6 +272,13 @@ class Summary(WithIssues):
         """A row per waiver of the policy (columns: `judging.waivers.describe_waivers`)."""
         return describe_waivers(self.covered, self.checklist, self.accounts, IssueLog())
 
+    @cached_property
+    def waived_manual(self) -> dict[str, int]:
+        """The number of manual checks that each waiver covers, by its id, without zeros."""
+        rows = counts_of(self.tallies, Tally.FINDINGS)
+        rows = rows[(rows["reason"] == Reason.MANUAL) & rows["waiver"].notna()]
+        return {str(waiver): int(count) for waiver, count in rows.groupby("waiver")["count"].sum().items()}
+
     # --- credentials --------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analyzer.controls.vocabulary import counted, span
+from analyzer.controls.vocabulary import Status, counted, span
+from analyzer.errors import in_words
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +38,7 @@ def trend(summary: Summary) -> str:
     ]
     each = "; each judged at its own capture time" if differs else ""
     before = f"{sums['open_before']:,} in the snapshot{'' if days == 1 else 's'} before ({when}{each})"
-    return f"{where}{sums['open']:,} {noun} now, {before}: {_changes(sums)}."
+    return f"{where}{sums['open']:,} {noun} now{waived_now(summary, ids)}, {before}: {_changes(sums)}."
 
 
 def trend_of_all(summary: Summary) -> str:
@@ -47,11 +49,12 @@ def trend_of_all(summary: Summary) -> str:
     table, checklist = summary.trend, summary.checklist
     if table is None or not len(table) or checklist.unused is None or len(checklist.summed) == 1:
         return ""
-    sums = _sums(summary, [checklist.checks[number].control.id for number in checklist.summed])
+    ids = [checklist.checks[number].control.id for number in checklist.summed]
+    sums = _sums(summary, ids)
     accounts = len(table["account_id"].unique())
     where = f" in {'this account' if accounts == 1 else 'these accounts'}" if accounts < len(summary.accounts) else ""
-    now = counted(sums["open"], "failure")
-    return f"All controls{where}: {now} now, {sums['open_before']:,} before: {_changes(sums)}."
+    now = f"{counted(sums['open'], 'failure')} now{waived_now(summary, ids)}"
+    return f"All controls{where}: {now}, {sums['open_before']:,} before: {_changes(sums)}."
 
 
 def scope_of_trend(summary: Summary) -> str:
@@ -62,7 +65,43 @@ def scope_of_trend(summary: Summary) -> str:
     accounts = len(table["account_id"].unique())
     (_, before), (_, now) = days_of(table, "earlier_captured_at"), days_of(table, "captured_at")
     whose = f"{accounts:,} of {counted(len(summary.accounts), 'account')} with an earlier snapshot"
-    return f"Failures in {whose}: before is {before}, now is {now}. Waived failures are counted."
+    others = f" {others}" if (others := not_compared(summary)) else ""
+    return f"Failures in {whose}: before is {before}, now is {now}. Waived failures are counted.{others}"
+
+
+def not_compared(summary: Summary, most: int = 5) -> str:
+    """Return in a sentence which judged accounts the trend does not compare; empty if it compares all, or if none.
+
+    At most `most` accounts are named.
+    """
+    table = summary.trend
+    if table is None or not len(table):
+        return ""
+    others = sorted({*summary.accounts} - {*table["account_id"].unique().to_pylist()})
+    names = [f"{account} account" if account == UNKNOWN_ACCOUNT else account for account in others[:most]]
+    more = [counted(len(others) - most, "other")] if len(others) > most else []
+    return f"Not compared with an earlier snapshot: {in_words([*names, *more])}." if others else ""
+
+
+def waived_now(summary: Summary, ids: Sequence[str]) -> str:
+    """Return in brackets how many of the failures that the trend counts now are waived; empty if none is.
+
+    `ids` are the controls that are counted. The trend counts at capture times, waivers apply at the reference date. If
+    the two do not have the same failures, no number is known.
+    """
+    table, checks = summary.trend, summary.checklist.checks
+    if table is None or not summary.totals["waived"]:
+        return ""
+    accounts = table["account_id"].unique().to_pylist()
+    first = {check.control.id: at for at, check in reversed([*enumerate(checks)])}
+    failures, not_waived = (
+        int(matrix[Status.FAIL].iloc[[first[control] for control in ids]].reindex(columns=accounts).sum().sum())
+        for matrix in (summary.matrix, summary.open_matrix)
+    )
+    if failures == not_waived:
+        return ""
+    is_same = failures == _sums(summary, ids)["open"]
+    return f" ({failures - not_waived:,} of them waived)" if is_same else " (waived ones included)"
 
 
 def days_of(trend_table: pa.Table, column: str) -> tuple[int, str]:

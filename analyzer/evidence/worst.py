@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import Outcome, Reason, Status
-from analyzer.reading.columns import codes_and_texts, has_text
+from analyzer.judging.staleness import is_old
+from analyzer.reading.columns import codes_and_texts, has_text, micros_of
 from analyzer.reading.issues import CODES
 
 if TYPE_CHECKING:
@@ -226,8 +227,9 @@ def _lowest(ranks: Whole, count: int) -> Whole:
 def worst_first(checklist: Checklist) -> Rank:
     """Return the order of findings: failures, not checked, waived, not applicable, passes.
 
-    Within each group, findings are sorted by severity (most severe first), check, and days (longest first). For
-    controls with `min_idle_days`, where the use itself is the failure, the shortest time comes first.
+    Within each group, findings are sorted by severity (most severe first), check, age of the report (old reports last),
+    and days (longest first). For controls with `min_idle_days`, where the use itself is the failure, the shortest time
+    comes first.
     """
     checks = checklist.positions
     latest_first = np.array(["min_idle_days" in check.parameters for check in checklist.checks])
@@ -239,10 +241,11 @@ def worst_first(checklist: Checklist) -> Rank:
         waived = findings["waiver"].is_valid().to_numpy()
         group = np.where(waived, _WAIVED, _numbers(findings["status"], _STATUS_ORDER))
         first = (group * len(severities) + _numbers(findings["severity"], severities)) * len(checks) + check
-        ranks: Whole = first * (2 * _MOST_DAYS) + _MOST_DAYS + np.where(latest_first[check], days, -days)
+        old = is_old(micros_of(findings["captured_at"]), micros_of(findings["as_of"]), checklist.old_report_days)
+        ranks: Whole = (2 * first + old) * (2 * _MOST_DAYS) + _MOST_DAYS + np.where(latest_first[check], days, -days)
         return ranks
 
-    needs = ("control", "requirement", "status", "severity", "waiver", "idle_days", "age_days")
+    needs = ("control", "requirement", "status", "severity", "waiver", "idle_days", "age_days", "captured_at", "as_of")
     return Rank(needs, rank)
 
 

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import Reason, Status
 from analyzer.judging.snapshots import ORDER_UNKNOWN
-from analyzer.judging.staleness import BASES, TOLERANCE, days_since
+from analyzer.judging.staleness import BASES, TOLERANCE, days_since, is_old
 from analyzer.judging.verdicts import SUBJECTS
 from analyzer.judging.wording import messages
-from analyzer.reading.columns import NO_TIME, TIME, few_texts, table_of, times_from
+from analyzer.reading.columns import NO_TIME, TIME, few_texts, microseconds, table_of, times_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from analyzer.controls.checklist import Check
+    from analyzer.controls.checklist import Check, Checklist
     from analyzer.judging.facts import Micros
     from analyzer.judging.verdicts import Verdicts
 
@@ -34,17 +34,22 @@ FINDINGS: Final = (
 """The public columns in their order, and `chosen`: the position of the check in the checklist (int16)."""
 
 
-def findings_table(users: pd.DataFrame, as_of: Micros, checks: Sequence[Check], verdicts: Verdicts) -> pa.Table:
+def findings_table(users: pd.DataFrame, as_of: Micros, checklist: Checklist, verdicts: Verdicts) -> pa.Table:
     """Return the verdicts as a table of the columns `FINDINGS`; `waiver` is null everywhere.
 
-    `verdicts` refer to rows of `users`. `as_of` is the reference date of each row of `users`, in microseconds.
+    `verdicts` refer to rows of `users`. `as_of` is the reference date of each row of `users`, in microseconds. The
+    message of a finding in an old report names the day of its capture.
     """
+    checks = checklist.checks
     on_accounts = verdicts.on_accounts
     if ORDER_UNKNOWN in users:
         verdicts = verdicts.undecided(users[ORDER_UNKNOWN].to_numpy())
     reference_date = as_of[verdicts.user_row]
     days = np.where(verdicts.span >= 0, verdicts.span, days_since(verdicts.time, reference_date))
-    message = messages(verdicts, days, [check.control.messages for check in checks])
+    captured = microseconds(users["captured_at"])
+    old = is_old(captured, as_of, checklist.old_report_days)
+    old_captures = np.where(old, captured, NO_TIME)[verdicts.user_row] if old.any() else None
+    message = messages(verdicts, days, [check.control.messages for check in checks], old_captures)
     sort_key = verdicts.user_row * len(SUBJECTS) + verdicts.subject
     if (sort_key[1:] < sort_key[:-1]).any():  # one control on credentials is already sorted
         # Stable, so that the controls of a credential keep the order of the checklist.

@@ -67,7 +67,7 @@ def judge(
     unused = next((verdicts for check, verdicts in pairs if check is checklist.unused), None)
     if unused is not None and ORDER_UNKNOWN in tables.users:
         unused = unused.undecided(tables.users[ORDER_UNKNOWN].to_numpy())
-    findings = findings_table(tables.users, as_of, checklist.checks, Verdicts.joined(verdicts_by_check))
+    findings = findings_table(tables.users, as_of, checklist, Verdicts.joined(verdicts_by_check))
     return findings, judged_rows.credentials(columns, unused)
 
 

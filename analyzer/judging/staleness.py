@@ -48,6 +48,13 @@ BASES: Final = sorted(TIMESTAMP_COLUMNS)
 BASIS_CODES: Final = {column: code for code, column in enumerate(BASES)}
 
 
+def is_old(captured: Micros, as_of: Micros, days: int) -> Flags:
+    """Return where a capture time is known and at least `days` before the reference date; times in microseconds."""
+    # A capture time that is not known would look like the oldest.
+    old: Flags = (captured != NO_TIME) & (captured <= as_of - days * DAY)
+    return old
+
+
 @dataclass(frozen=True)
 class TimeBounds:
     """Bounds on a time for each row, in microseconds: not before `earliest`, not after `latest`.

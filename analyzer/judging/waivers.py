@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -116,9 +116,8 @@ def describe_waivers(covered: Covered, checklist: Checklist, accounts: Collectio
     counts = covered.counts.to_numpy().tolist()
     for waiver, (failing, not_checked, bare, last) in zip(checklist.waivers, counts, strict=True):
         state = _state(waiver, last, covered.newest)
-        if checklist.policy and (
-            message := _message(waiver, state, failing + not_checked, bare, _why_unmatched(waiver, checklist, accounts))
-        ):
+        unmatched = _unmatched(waiver, checklist, accounts) if last == NO_TIME else None
+        if checklist.policy and (message := _message(waiver, state, failing + not_checked, bare, unmatched)):
             log.add(f"waiver_{state}", message, source=checklist.policy.name, line=waiver.line, value=waiver.id)
         facts = (waiver.scope, waiver.reason, waiver.owner, str(waiver.expires), waiver.ticket, waiver.line)
         rows.append((waiver.id, state, failing, not_checked, *facts))
@@ -178,13 +177,23 @@ def name_pattern(glob: str) -> str:
     return r"(?s)\A" + "".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in glob) + r"\z"
 
 
-def _why_unmatched(waiver: Waiver, checklist: Checklist, accounts: Collection[str]) -> str | None:
-    """Return why a waiver cannot match anything in this run; None if it can."""
+class _Unmatched(NamedTuple):
+    """Why a waiver matches nothing, in words; `is_wrong` if it could match, so that it may be misspelt."""
+
+    words: str
+    is_wrong: bool
+
+
+def _unmatched(waiver: Waiver, checklist: Checklist, accounts: Collection[str]) -> _Unmatched:
+    """Return why a waiver that matches nothing does so."""
+    absent = None
     if waiver.control is not None and waiver.control not in checklist.controls:
-        return f"{waiver.control} was not judged"
-    if waiver.account is not None and waiver.account not in accounts:
-        return f"account {waiver.account} was not judged"
-    return None
+        absent = waiver.control
+    elif waiver.account is not None and waiver.account not in accounts:
+        absent = f"account {waiver.account}"
+    if absent is None:
+        return _Unmatched("matches no check that failed or was not checked", is_wrong=True)
+    return _Unmatched(f"matches no check in this run, because {absent} was not judged", is_wrong=False)
 
 
 def _state(waiver: Waiver, last: int, newest: int) -> str:
@@ -198,24 +207,24 @@ def _state(waiver: Waiver, last: int, newest: int) -> str:
     return "expiring" if end - latest <= _SOON * DAY else "in force"
 
 
-def _message(waiver: Waiver, state: str, covered: int, bare: int, absent: str | None) -> str | None:
+def _message(waiver: Waiver, state: str, covered: int, bare: int, unmatched: _Unmatched | None) -> str | None:
     """Return the message about a waiver that needs attention; None if it needs none.
 
     `covered` is the number of checks that it covers, `bare` the number that it matches and that no waiver covers.
+    `unmatched` is why it matches nothing, None if it matches something.
     """
     subject = f"waiver {waiver.id} ({waiver.scope}; owner {waiver.owner})"
+    if unmatched is not None:
+        advice = "correct it, or remove it" if unmatched.is_wrong else ""
+        if state == "expired":
+            subject = f"{subject} expired on {waiver.expires}, and"
+            advice = f"{'correct and ' if unmatched.is_wrong else ''}renew it with its owner, or remove it"
+        return f"{subject} {unmatched.words}{f'; {advice}' if advice else ''}"
     if state == "expired":
+        consequence = "nothing depends on it any more"
         if bare:
             consequence = f"{counted(bare, 'check')} that it covered {'counts' if bare == 1 else 'count'} again"
-        elif absent:
-            consequence = f"it matches nothing in this run, because {absent}"
-        else:
-            consequence = "nothing depends on it any more"
         return f"{subject} expired on {waiver.expires}: {consequence}; renew it with its owner, or remove it"
-    if state == "unmatched":
-        if absent:
-            return f"{subject} matches nothing in this run, because {absent}"
-        return f"{subject} matches nothing that failed or was not checked: correct it, or remove it"
     if state == "expiring":
         return f"{subject} counts until {waiver.expires}: {counted(covered, 'check')} will count again after that"
     return None

@@ -102,26 +102,40 @@ _PLACES: Final = ("{when}", "{date}")
 _USED: Final = "{used}"
 _CHANGED: Final = "; changed "
 """Stands before the change of a password that was last used before that change."""
+_OLD: Final = "; report of "
+"""Stands before the capture date of an old report."""
 
 
 def messages(
-    verdicts: Verdicts, days: npt.NDArray[np.int32], own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]]
+    verdicts: Verdicts,
+    days: npt.NDArray[np.int32],
+    own: Sequence[Mapping[Reason, str | Mapping[Kind, str]]],
+    old: npt.NDArray[np.int64] | None = None,
 ) -> pa.Array:
     """Return the message of each verdict.
 
     `days` are the whole days since the time of each verdict. `own` has the messages of each check's control, which
-    replace the common ones.
+    replace the common ones. `old` has the capture time of the report of each verdict if the message names it, else
+    `NO_TIME`; None if no message does.
     """
-    first, which = _groups(verdicts, days)
-    return _explain(verdicts.take(first), days[first], own).take(pa.array(which))
+    first, which = _groups(verdicts, days, old)
+    texts = _explain(verdicts.take(first), days[first], own)
+    if old is not None:
+        dates = times_from(old[first]).cast(pa.date32()).cast(pa.string())
+        texts = pc.coalesce(pc.binary_join_element_wise(texts, dates, _OLD), texts)
+    return texts.take(pa.array(which))
 
 
-def _groups(verdicts: Verdicts, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _groups(
+    verdicts: Verdicts, days: npt.NDArray[np.int32], old: npt.NDArray[np.int64] | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Group verdicts with the same message: return the first verdict of each group, and each verdict's group."""
     # A verdict without a time gets a day before all others.
     key = _form(verdicts, np.maximum(verdicts.time // DAY, -_MOST_DAYS)) * _MOST_DAYS + days
     if (verdicts.also != NO_TIME).any():
         key = numbered(key, verdicts.also // DAY)
+    if old is not None:
+        key = numbered(key, old // DAY)
     which, distinct = pd.factorize(key)
     first = np.empty(len(distinct), np.int64)
     first[which[::-1]] = np.arange(len(which))[::-1]

@@ -1,9 +1,10 @@
-"""The waivers of the policy for page and PDF: what each accepts, until when, and for how many checks."""
+"""The waivers of the policy for page and PDF: what each accepts or records, until when, and for how many checks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from analyzer.errors import first_few
 from analyzer.reading.columns import records
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 OF_THESE: Final = "of these waived"
 """The heading of waived checks beside failures and checks not checked, which count them too."""
-TITLE: Final = "Accepted until a date (waivers)"
+TITLE: Final = "Waivers: accepted or recorded until a date"
 HEADS: Final = {
     "id": "name",
     "scope": "covers",
@@ -35,3 +36,9 @@ def accepted(summary: Summary) -> list[dict[str, str | int]]:
         texts = {name: str(waiver[name] or "") for name in HEADS if name != "checks"}
         rows.append({**texts, "checks": int(waiver["failing"] + waiver["not_checked"])})
     return sorted(rows, key=lambda row: -int(row["checks"]))
+
+
+def manual_in_words(summary: Summary) -> str:
+    """Return how many of the checks that waivers cover are manual checks, by waiver; empty if none is."""
+    counts = [f"{count:,} of {waiver}" for waiver, count in summary.waived_manual.items()]
+    return f"Manual checks among these: {first_few(counts)}." if counts else ""

@@ -87,7 +87,7 @@ def test_the_command_lists_stricter_readings_and_judges_them_with_all_controls(t
     assert "mfa-every-user" not in output
     output = run("audit", tmp_path / "in", "--format", "parquet", "-o", tmp_path / "out", "--all-controls").stdout
     assert re.search(
-        r"(\d+) controls judged \((\d+ others have|\S+ has) nothing to judge; additional-", " ".join(output.split())
+        r"\. (\d+) controls judged; (\d+ others have|\S+ has) nothing to judge; additional-", " ".join(output.split())
     )
     assert "mfa-every-user (of console-mfa)" in " ".join(run("controls").stdout.split())
 
@@ -141,7 +141,7 @@ def test_the_answer_says_that_nothing_is_open(tmp_path: Path) -> None:
     assert (audited.exit_code, exit_reason(audited)) == (0, "Exit code 0: nothing is open.")
     assert headline(audited) == [
         "0 of 1 active password or access key of an IAM user unused for 45 days or more; 0 not checked; 1 pass.",
-        f"7 controls judged (5 others have nothing to judge; {ABSENT}): nothing is open.",
+        f"Nothing is open. 7 controls judged; 5 others have nothing to judge; {ABSENT}.",
         "1 manual check: root-hardware-mfa in 1 account.",
     ]
     assert exit_reason(audited, strict=True) == (
@@ -306,9 +306,9 @@ def test_accounts_without_a_row_of_root_are_counted_as_a_whole(tmp_path: Path) -
     audited = audit([str(tmp_path / "in")], Settings(as_of=AS_OF))
     assert (
         something_open(audited)
-        == f"7 controls judged (5 others have nothing to judge; {ABSENT.replace('report has', 'reports have')}): "
-        "2 of 2 IAM users, 1 of 1 root user and 2 accounts as a whole, in 3 of 3 accounts, have open checks (2 "
-        "accounts as a whole have no failure, only checks that are not checked)."
+        == "2 of 2 IAM users, 1 of 1 root user and 2 accounts as a whole, in 3 of 3 accounts, have open checks (2 "
+        "accounts as a whole have no failure, only checks that are not checked). 7 controls judged; 5 others have "
+        f"nothing to judge; {ABSENT.replace('report has', 'reports have')}."
     )
 
 
@@ -367,6 +367,12 @@ def test_the_subjects_without_a_failure_are_named(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31/b.csv", csv_of(doubtful))
     checklist = make_checklist(controls=["unused-credentials", "access-key-rotation"])
     sentence = something_open(audit([str(tmp_path / "in")], Settings(checklist, as_of=AS_OF)))
-    assert sentence.endswith(
-        "have open checks (1 IAM user in account 444455556666 has no failure, only checks that are not checked)."
+    assert sentence == (
+        "2 of 2 IAM users, in 2 of 2 accounts, have open checks (1 IAM user in account 444455556666 has no failure, "
+        "only checks that are not checked). 2 controls judged."
     )
+
+
+def test_an_answer_about_root_alone_begins_with_a_capital(tmp_path: Path) -> None:
+    audited = judged(tmp_path, root(access_key_1_active="true"), checklist=make_checklist(controls=["no-root-access-key", "root-mfa"]))
+    assert something_open(audited) == "Root, in 1 of 1 account, has open checks. 2 controls judged."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ from analyzer.evidence.worst import (
 from analyzer.reading.issues import CODES
 
 CHECKLIST = make_checklist()
+AS_OF = datetime(2026, 10, 31, tzinfo=UTC)
+OLD = AS_OF - timedelta(days=45)
+"""The latest capture time of an old report."""
 DAYS = st.none() | st.integers(0, 400) | st.just(2**31 - 1)
 
 
@@ -45,6 +49,8 @@ def a_finding(draw: st.DrawFn) -> dict[str, Any]:
         "idle_days": draw(DAYS),
         "age_days": draw(DAYS),
         "reason": draw(st.sampled_from(["last_used", "manual"])),
+        "as_of": AS_OF,
+        "captured_at": draw(st.none() | st.sampled_from([AS_OF, OLD, OLD + timedelta(microseconds=1)])),
     }
 
 
@@ -76,7 +82,9 @@ def plain_order(row: dict[str, Any], checklist: Checklist) -> tuple[int, ...]:
     group = {"fail": 0, "not_checked": 1, "not_applicable": 3, "pass": 4}[row["status"]] if not row["waiver"] else 2
     days = next((row[name] for name in ("idle_days", "age_days") if row[name] is not None), -1)
     latest_first = "min_idle_days" in checklist.checks[at].parameters
-    return group, ["critical", "high", "medium", "low"].index(row["severity"]), at, days if latest_first else -days
+    is_old = row["captured_at"] is not None and row["captured_at"] <= OLD
+    severity = ["critical", "high", "medium", "low"].index(row["severity"])
+    return group, severity, at, is_old, days if latest_first else -days
 
 
 @given(FINDINGS_DRAWN, st.integers(0, 32), st.integers(1, 9))

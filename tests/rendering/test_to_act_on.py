@@ -76,8 +76,8 @@ def test_waivers_are_in_the_page_and_in_the_pdf(five_accounts: Outputs) -> None:
     assert rows["scope"] == [COVERS, "user nobody"]
     assert rows["checks"] == [1, 0]
     assert rows["expires"] == ["2026-12-31"] * 2
-    assert "Accepted until a date (waivers)" in five_accounts.page.text
-    part = five_accounts.pdf.partition("Accepted until a date (waivers)")[2].partition("Completeness")[0]
+    assert "Waivers: accepted or recorded until a date" in five_accounts.page.text
+    part = five_accounts.pdf.partition("Waivers: accepted or recorded until a date")[2].partition("Completeness")[0]
     for text in (
         "break-glass",
         COVERS.removesuffix("credentials"),
@@ -92,7 +92,7 @@ def test_outputs_without_waivers_do_not_mention_them(tmp_path: Path) -> None:
     write(tmp_path / "in/2026-10-31/111122223333.csv", account(111122223333, ["a"]))
     outputs = outputs_of(tmp_path)
     assert "waivers" not in outputs.page.rows
-    assert "Accepted until" not in outputs.page.text + outputs.pdf
+    assert "Waivers: accepted" not in outputs.page.text + outputs.pdf
 
 
 def test_what_comes_first_names_the_accounts_with_the_most_failures(five_accounts: Outputs) -> None:

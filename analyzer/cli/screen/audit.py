@@ -40,7 +40,7 @@ from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.people import comparisons_in_words, passes_of_leavers
 from analyzer.evidence.schema import to_pandas
-from analyzer.evidence.trend import trend_of_all
+from analyzer.evidence.trend import not_compared, trend_of_all
 from analyzer.evidence.worst import DUE, GRAVE, MOST_IN_FULL, MOST_SHOWN, UNUSED
 from analyzer.reading.columns import records
 from analyzer.reading.layout import Kind
@@ -137,6 +137,9 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
     show_issues(console, audit, run.issues, None if verbose else share.most, in_full=share.in_full)
     if verbose:
         show_files(console, run)
+        if others := not_compared(audit):
+            console.print()
+            print_line(console, others)
     _show_answer(console, run, ending, due, with_extras=share.with_extras)
 
 
@@ -367,8 +370,10 @@ def _show_waivers(console: Console, run: Run[Summary], most: int) -> None:
     console.print()
     print_line(console, "Waived: not counted for the exit code", "bold")
     for row in covering[:most]:
-        numbers = {"failing": row["failing"], "not checked": row["not_checked"]}
-        text = ", ".join(f"{count:,} {words}" for words, count in numbers.items() if count)
+        manual = audit.waived_manual.get(row["id"], 0)
+        numbers = {"failing": row["failing"], "not checked": row["not_checked"] - manual}
+        parts = [f"{count:,} {words}" for words, count in numbers.items() if count]
+        text = ", ".join([*parts, *([counted(manual, "manual check")] if manual else [])])
         ticket = f" [{row['ticket']}]" if row["ticket"] else ""
         line = f"  {row['id']}: {text} ({row['scope']}) until {row['expires']}; {row['owner']}: {row['reason']}{ticket}"
         print_line(console, line)

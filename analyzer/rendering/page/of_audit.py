@@ -281,7 +281,12 @@ def _waivers(summary: Summary) -> list[PageTable]:
         return []
     kinds = {name: pa.int64() if name == "checks" else pa.string() for name in waivers.HEADS}
     rows = pa.Table.from_pylist(accepted, pa.schema(kinds))
-    return [PageTable("waivers", waivers.TITLE, rows, list(kinds), ("state",), waivers.HEADS, file="manifest.json")]
+    by_hand = waivers.manual_in_words(summary)
+    return [
+        PageTable(
+            "waivers", waivers.TITLE, rows, list(kinds), ("state",), waivers.HEADS, note=by_hand, file="manifest.json"
+        )
+    ]
 
 
 _INPUTS: Final = ("name", "sha256", "bytes", "rows", "rejected", "account_id", "captured_at", "captured_from", "judged")

@@ -9,6 +9,7 @@ import pyarrow as pa
 from analyzer.controls.vocabulary import Status
 from analyzer.evidence.opening import TREND_COLUMNS
 from analyzer.evidence.schema import TEXT
+from analyzer.evidence.trend import scope_of_trend
 from analyzer.rendering.page.content import HREF, PageTable, link
 from analyzer.rendering.page.grid import number_of
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
 _NOTE: Final = (
-    "Failures in the accounts with an earlier snapshot. Undecided: it failed before and cannot be decided now. The "
+    "Undecided: it failed before and cannot be decided now. The "
     "numbers in the last column are links to the failures. Failures of the earlier snapshots are not on this page: "
     "credreport compare lists the failures of both snapshots, and which are new, fixed or undecided."
 )
@@ -42,7 +43,7 @@ def trend_tables(summary: Summary) -> list[PageTable]:
         }
     )
     is_linked = all(href or not counts["open"] for href, counts in zip(hrefs, summary.trends.values(), strict=True))
-    note = _NOTE if is_linked else f"{_NOTE}{_WITHOUT_LINK}"
+    note = f"{scope_of_trend(summary)} {_NOTE}{'' if is_linked else _WITHOUT_LINK}"
     return [
         PageTable(
             "trend", "Trend", rows, ["control", *TREND_COLUMNS], labels=TREND_COLUMNS, note=note, file="trend.parquet"

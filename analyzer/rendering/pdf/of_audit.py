@@ -280,6 +280,7 @@ def _waivers(summary: Summary) -> Part | None:
     ]
     hidden_count = len(accepted) - len(rows)
     texts = [f"{counted(hidden_count, 'further waiver')}: see the sheet Waivers."] if hidden_count else []
+    texts += [by_hand] if (by_hand := waivers.manual_in_words(summary)) else []
     widths = (3, 5, 6, 4, 3, 0, 0, 0)
     heads = tuple(waivers.HEADS.values())
     return Part(waivers.TITLE, heads, rows, widths, texts, small=True, longest_word=12) if rows else None

@@ -89,7 +89,7 @@ def test_waived_failures_and_undecided_checks_are_listed(tmp_path: Path) -> None
     options = ("--benchmark", "cis-7.0", "--format", "pdf,parquet,excel", "-o", "out")
     run("audit", "2026-10-31", *options, cwd=tmp_path)
     text = text_of(tmp_path / "out/summary.pdf")
-    table = text.partition("Accepted until a date (waivers)")[2].replace(" ", "")
+    table = text.partition("Waivers: accepted or recorded until a date")[2].replace(" ", "")
     whole = (
         "a-rather-long-name-of-a-waiver",
         "account 111122223333, user user-with-a-long-name-*, control unused-credentials",
