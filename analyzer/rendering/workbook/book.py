@@ -145,7 +145,7 @@ def _tables(  # noqa: PLR0913 - content and limits
     if summary.checklist.policy:
         yield sheets.waivers(summary)
     if summary.trend is not None:
-        yield sheets.trend(summary.trend, labels)
+        yield sheets.trend(book, summary, summary.trend, labels)
     yield sheets.issues(book, tables, most)
     yield provenance(book, summary, digest)
 

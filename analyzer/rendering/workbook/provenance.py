@@ -58,7 +58,7 @@ def provenance(book: Book, summary: Summary, digest: str) -> TableSheet:
     lines = [
         line
         for text in (digest_in_words(digest), f"Made by {', '.join(programs)}", *settings_in_lines(summary))
-        for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ")
+        for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ", break_on_hyphens=False)
     ]
     preface = (("Provenance", book.styles.title), *((line, book.styles.text) for line in lines))
     return TableSheet("Provenance", TableRows.of(inputs), SheetLayout(preface=preface, frozen=1))
