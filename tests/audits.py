@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from analyzer.controls.checklist import Checklist
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, 999999, UTC)
+DIGEST = f"{0xC0FFEE:064x}"
+"""The digest of an evidence set that a workbook shows."""
 ODD = [
     user("=1+1", **password(changed="2026-01-01T00:00:00Z")),
     user("+1", **key(rotated="2025-01-01T00:00:00Z", used="2026-10-31T23:59:59.999999Z")),

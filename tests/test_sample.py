@@ -214,6 +214,21 @@ def test_the_method_says_how_the_chances_differ(evidence: Path) -> None:
     assert not any("the same chance" in line for line in stratified)
 
 
+def test_the_sheet_has_the_strata_and_the_capture_time_of_each_subject(evidence: Path) -> None:
+    for options in (("--size", "9"), ("--size", "9", "--by", "account,status")):
+        rows = drawn_rows(evidence, *options)
+        sheet = openpyxl.load_workbook(evidence / "sample/workbook.xlsx")["Sample"]
+        head, *cells = sheet.iter_rows(values_only=True)
+        shown = [dict(zip(map(str, head), row, strict=True)) for row in cells]
+        assert all(row["captured_at"] == "2026-10-31 23:59:59Z" for row in shown)
+        has_strata = "--by" in options
+        assert ("stratum" in shown[0], "stratum_size" in shown[0]) == (has_strata, has_strata)
+        for name in ("stratum", "stratum_size") if has_strata else ():
+            assert [str(row[name]) for row in shown] == [row[name] for row in rows]
+        # Letters on landscape A4 are still readable.
+        assert sum(column.width for column in sheet.column_dimensions.values()) < (220 if has_strata else 192)
+
+
 def test_the_sheets_name_the_source_and_the_waivers(tmp_path: Path) -> None:
     reports(tmp_path / "in", "2026-10-31/{account}")
     write(
@@ -230,7 +245,7 @@ def test_the_sheets_name_the_source_and_the_waivers(tmp_path: Path) -> None:
     assert sum(row[head.index("waiver")] == "W-1" for row in cells) == len(ACCOUNTS)
     assert book["Sample"].page_setup.orientation == "landscape"
     width = sum(column.width for column in book["Sample"].column_dimensions.values())
-    assert width < 190, "letters on landscape A4 are still readable"
+    assert width < 192, "letters on landscape A4 are still readable"
     lines = [[str(cell) for cell in row if cell] for row in book["Summary"].iter_rows(values_only=True)]
     digest = json.loads((tmp_path / "out/manifest.json").read_text())["digest"]
     assert [f"Evidence set: out; digest of the evidence set (credreport verify prints it): {digest}."] in lines

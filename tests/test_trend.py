@@ -479,5 +479,10 @@ def test_the_page_the_pdf_and_the_workbook_head_the_trend_alike(tmp_path: Path) 
     assert f"control {' '.join(heads)}" in text_of(tmp_path / "out/summary.pdf")
     book = load_workbook(tmp_path / "out/workbook.xlsx")
     assert ["control", *heads] in [list(row[:6]) for row in book["Summary"].iter_rows(values_only=True)]
+    note, _, trend_heads, *trend_rows = book["Trend"].iter_rows(values_only=True)
+    assert note[0] is not None
+    assert str(note[0]).endswith("Waived failures are counted.")
+    assert list(trend_heads) == ["account_id", "control", "captured_at", "earlier_captured_at", *heads]
+    assert trend_rows[0][4:] == (1, 0, 0, 0, 1)
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert all(f'"{head}"' in page for head in heads)

@@ -462,6 +462,11 @@ def spoken(instant: datetime) -> str:
     return f"the end of {instant:%Y-%m-%d}, UTC" if instant.microsecond == 999_999 else str(iso(instant))
 
 
+def no_framework(checklist: Checklist) -> str:
+    """Return that no framework was chosen, and whose numbers are shown beside the controls."""
+    return f"none chosen (numbers shown: {checklist.numbers_of.heading})"
+
+
 def settings_in_lines(summary: Summary) -> list[str]:
     """Return the settings of the run, one line each, under the names of the options."""
     settings, checklist = summary.settings, summary.checklist
@@ -470,8 +475,8 @@ def settings_in_lines(summary: Summary) -> list[str]:
     return [
         *settings.names_in_words,
         f"as-of: {spoken(settings.as_of) if settings.as_of else 'each report at its own capture time'}",
-        f"controls: {', '.join(checklist.controls)}",
-        f"benchmark: {checklist.benchmark.id if checklist.benchmark else 'none chosen'}",
+        f"controls chosen: {', '.join(checklist.controls)}",
+        f"benchmark: {checklist.benchmark.id if checklist.benchmark else no_framework(checklist)}",
         f"changed settings: {', '.join(checklist.changes) or 'none'}",
         f"switched off: {', '.join(checklist.left_out) or 'none'}",
         f"policy: {f'{policy.name}, sha256 {policy.sha256}' if policy else 'none'}",

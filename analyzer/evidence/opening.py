@@ -85,9 +85,10 @@ def figures(summary: Summary) -> list[Figure]:
         ("undecided", "not checked, all controls", sum(map(summary.undecided_of, summary.checklist.summed))),
     ]
     if summary.unused is not None:
-        counts.insert(0, ("unused", "unused credentials", summary.unused[Status.FAIL]))
+        position = summary.checklist.unused_position
+        counts.insert(0, _with_waived(summary, position, "unused", "unused credentials"))
     counts += [
-        ("leavers", "active credentials of leavers", summary.by_control[position][Status.FAIL])
+        _with_waived(summary, position, "leavers", "active credentials of leavers")
         for position, check in enumerate(summary.checklist.checks)
         if check.control.id == "leaver-credentials"
     ]
@@ -95,6 +96,13 @@ def figures(summary: Summary) -> list[Figure]:
         Figure("accounts", *_received(summary), is_bad=False),
         *(Figure(name, f"{count:,}", label, is_bad=count > 0) for name, label, count in counts),
     ]
+
+
+def _with_waived(summary: Summary, position: int, name: str, label: str) -> tuple[str, str, int]:
+    """Return the name, the label and the number of failures of a check; the label has how many of them are waived."""
+    count = summary.by_control[position][Status.FAIL]
+    waived = count - summary.open_by_check[position][Status.FAIL]
+    return name, f"{label} ({waived:,} waived)" if waived else label, count
 
 
 REPORTS_JUDGED: Final = "Reports judged"

@@ -37,6 +37,8 @@ BY_HAND: Final = ("comment", "management response", "due", "tick")
 WHY: Final = "why it has no row"
 SIGN_OFF: Final = ("Sign-off", "Prepared by", "Date prepared", "Reviewed by", "Date reviewed", "Conclusion")
 """The name of the sheet for the signatures, and the texts on it before it is filled in."""
+EVIDENCE_SET: Final = "Evidence set (digest)"
+"""The label of the row on that sheet that names what is signed: the program fills it in."""
 CARRIED_OVER: Final = "carried_over"
 """The key in rendered.json with the workbooks whose marks were carried over."""
 _HINT: Final = "give a workbook.xlsx that credreport wrote for an audit"
@@ -227,7 +229,8 @@ def _joined(earlier: Mark, later: Mark) -> Mark:
 
 def _is_signed(sheets: Mapping[str, Rows]) -> bool:
     """Whether the sheet Sign-off has more texts than the program writes."""
-    return any(cell not in ("", *SIGN_OFF) for cells in sheets.get(SIGN_OFF[0], []) for cell in cells)
+    rows = (cells for cells in sheets.get(SIGN_OFF[0], []) if EVIDENCE_SET not in cells)
+    return any(cell not in ("", *SIGN_OFF) for cells in rows for cell in cells)
 
 
 def _sheets(name: str, data: bytes) -> Mapping[str, Rows]:

@@ -10,7 +10,7 @@ from analyzer.reading.columns import records
 if TYPE_CHECKING:
     from analyzer.evidence.summary import Summary
 
-OF_THESE: Final = "of these waived"
+WAIVED: Final = "waived (of fail and not checked)"
 """The heading of waived checks beside failures and checks not checked, which count them too."""
 TITLE: Final = "Waivers: accepted or recorded until a date"
 HEADS: Final = {

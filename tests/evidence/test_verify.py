@@ -15,6 +15,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,6 +119,29 @@ def test_the_page_and_the_pdf_show_the_digest_that_verify_prints(tmp_path: Path)
     assert footer in (tmp_path / "out/report.html").read_text(encoding="utf-8")
     pages = PdfReader(tmp_path / "out/summary.pdf").pages
     assert all(footer in " ".join(page.extract_text().split()) for page in pages)
+
+
+def test_the_workbook_of_each_kind_of_set_shows_the_digest_that_verify_prints(tmp_path: Path) -> None:
+    for day, user_key in (("2026-09-30", key(rotated="2026-01-01T00:00:00Z")), ("2026-10-31", {})):
+        write(tmp_path / f"in/{day}/111122223333.csv", csv_of(root(), user("a", **user_key)))
+    old, new = (str(tmp_path / f"in/{day}") for day in ("2026-09-30", "2026-10-31"))
+    write(tmp_path / "accounts.csv", "account_id,owner\n111122223333,ops\n")
+    run("audit", new, "--accounts", "accounts.csv", "--by", "owner", "--format", "excel", "-o", "out", cwd=tmp_path)
+    run("compare", old, new, "--format", "excel", "-o", "compared", cwd=tmp_path)
+    run("ingest", old, new, "--store", "store", cwd=tmp_path)
+    run("history", "--store", "store", "--format", "excel", "-o", "history", cwd=tmp_path)
+    books = {"out/workbook.xlsx": "out", "out/owners/ops.xlsx": "out"}
+    books |= {f"{name}/workbook.xlsx": name for name in ("compared", "history")}
+    for name, folder in books.items():
+        digest = str(verify(tmp_path / folder).digest)
+        book = openpyxl.load_workbook(tmp_path / name, read_only=True)
+        cells = {
+            sheet.title: [cell for row in sheet.iter_rows(max_row=60, values_only=True) for cell in row if cell]
+            for sheet in book
+        }
+        line = f"digest of the evidence set (credreport verify prints it): {digest}"
+        assert line in (cells["Provenance"][:2] if folder == "out" else cells["Summary"]), name
+        assert folder != "out" or digest in cells["Sign-off"]
 
 
 def test_a_set_that_an_audit_writes_holds(tmp_path: Path) -> None:

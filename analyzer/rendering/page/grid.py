@@ -42,7 +42,7 @@ def grid_of(summary: Summary) -> dict[str, Any]:
     return common | {
         "title": "Controls by account",
         "what": "control",
-        "heads": ["severity", "fail", "not checked", "manual check", "pass", *([waivers.OF_THESE] if waived else [])],
+        "heads": ["severity", "fail", "not checked", "manual check", "pass", *([waivers.WAIVED] if waived else [])],
         "note": f"How often each control fails in each account. {_LEGEND}{_WAIVED if waived else ''}.{absent}{hidden}",
         "rows": [_control_row(position, summary, accounts) for position in order],
     }

@@ -8,7 +8,16 @@ import pyarrow as pa
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.account_labels import AccountLabels
-from analyzer.evidence.answer import further_to_do, incomplete, not_checked_in, scope, spoken, to_do_first, unknown_age
+from analyzer.evidence.answer import (
+    further_to_do,
+    incomplete,
+    no_framework,
+    not_checked_in,
+    scope,
+    spoken,
+    to_do_first,
+    unknown_age,
+)
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.exit_reason import exit_reason
 from analyzer.evidence.opening import figures, opening
@@ -121,7 +130,7 @@ def _first(summary: Summary) -> list[dict[str, str]]:
         {
             "control": checks[position].control.id,
             "severity": checks[position].severity.value,
-            "fails": counted(fails, "failure"),
+            "fails": counted(fails, "open failure"),
             "accounts": accounts_failing(summary, position),
             "remediation": checks[position].control.remediation,
             "href": link("findings", control=checks[position].control.id, status="fail", waiver="-"),
@@ -219,7 +228,7 @@ def _tables(evidence: EvidenceSet, findings: pa.Table, users: pa.Table) -> list[
             _accounts(summary),
             _ACCOUNTS,
             ("owner", "received"),
-            {**LABELS, "waived": waivers.OF_THESE},
+            {**LABELS, "waived": waivers.WAIVED},
             file="manifest.json",
         ),
         *trend_tables(summary),
@@ -302,7 +311,7 @@ def _notes(summary: Summary) -> list[Note]:
     settings, checklist = summary.settings, summary.checklist
     judged = [
         ("Reference date", spoken(settings.as_of) if settings.as_of else "each report at its own capture time"),
-        ("Framework", checklist.benchmark.title if checklist.benchmark else "none chosen"),
+        ("Framework", checklist.benchmark.title if checklist.benchmark else no_framework(checklist)),
         ("Policy", f"{checklist.policy.name}, sha256 {checklist.policy.sha256}" if checklist.policy else "none"),
         ("Changed settings", ", ".join(checklist.changes) or "none"),
         ("Switched off", ", ".join(checklist.left_out) or "none"),

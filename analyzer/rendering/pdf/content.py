@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from analyzer.errors import first_few
 from analyzer.evidence.answer import spoken
+from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.reading.issues import CODES
 
 if TYPE_CHECKING:
@@ -53,9 +55,9 @@ def short(text: str, most: int = _LONGEST_TEXT) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def pairs(title: str, values: Mapping[str, str | int]) -> Part:
+def pairs(title: str, values: Mapping[str, str | int], *, small: bool = False) -> Part:
     """Return a part that lists names with their values."""
-    return Part(title, ("", ""), list(values.items()), (2, 3))
+    return Part(title, ("", ""), list(values.items()), (2, 3), small=small)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def inputs(input_rows: Sequence[Mapping[str, Any]], role: Callable[[Mapping[str,
     """Return the inputs: a table of up to `_MOST_INPUTS`, otherwise how many there are and where their list is.
 
     The rows have `name`, `sha256`, and `captured_at` as a time or as its text in ISO 8601. They have `captured_from`
-    unless they come from a store. `role` returns the use of an input in words. Inputs that were not judged are only
+    unless they come from a store. `role` returns the use of an input in words, and is shown with the accounts of the
+    input, which are then in the rows too: not every name of a file has them. Inputs that were not judged are only
     counted, by their role, so that the PDF of a few accounts stays short.
     """
     facts = "the SHA-256, the capture time and the role" if role else "the SHA-256 and the capture time"
@@ -109,15 +112,24 @@ def inputs(input_rows: Sequence[Mapping[str, Any]], role: Callable[[Mapping[str,
     used = [(row, text) for row, text in zip(input_rows, roles, strict=True) if not text.startswith(_NOT_JUDGED)]
     if len(used) > _MOST_INPUTS:
         return Part("Inputs", texts=[f"{len(input_rows):,} inputs were read, too many for this list. {note}"])
-    heads = ("name and SHA-256", "captured, known from", *(["role"] if role else []))
+    heads = ("name and SHA-256", "captured, known from", *(["role, account"] if role else []))
     rows: list[list[Cell]] = [
-        [(row["name"], row["sha256"]), _captured(row), *([text] if role else [])] for row, text in used
+        [(row["name"], row["sha256"]), _captured(row), *([(text, _accounts(row))] if role else [])]
+        for row, text in used
     ]
     kinds = ", ".join(f"{count:,} ({reason})" for reason, count in unused.items())
     notes = [*([f"Read, but not judged: {kinds}."] if unused else []), note]
     return Part(
-        "Inputs", heads if rows else (), rows, (6, 3, *([2] if role else [])), notes, small=True, longest_word=40
+        "Inputs", heads if rows else (), rows, (12, 5, *([5] if role else [])), notes, small=True, longest_word=40
     )
+
+
+_MOST_ACCOUNTS: Final = 3
+
+
+def _accounts(row: Mapping[str, Any]) -> str:
+    """Return the first accounts of an input and the number of the others; an account that is not known is `unknown`."""
+    return first_few([part["account_id"] or UNKNOWN_ACCOUNT for part in row["accounts"]], most=_MOST_ACCOUNTS)
 
 
 def _captured(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def content_of_audit(evidence: EvidenceSet, due_within: int) -> PdfContent:
         _trend(summary) if summary.trends else None,
         _accounts(summary),
         _waivers(summary),
-        pairs("Completeness", completeness(summary)),
+        pairs("Completeness", completeness(summary), small=True),
         issues(summary.issue_counts),
         Part("What was judged", texts=settings_in_lines(summary), small=True),
         Part("Limits", texts=[text for text in (own_limits(checklist.checks), *limits) if text], small=True),
@@ -90,15 +90,17 @@ def _first(summary: Summary) -> Part | None:
         [
             checks[position].severity.value,
             checks[position].control.id,
+            checks[position].requirement or "-",
             fails,
             accounts_failing(summary, position),
             checks[position].control.remediation,
         ]
         for position, fails in to_do_first(summary).items()
     ]
-    heads = ("severity", "control", "open failures", "accounts", "remediation")
+    number = summary.checklist.numbers_of.heading
+    heads = ("severity", "control", number, "open failures", "accounts", "remediation")
     texts = [further] if (further := further_to_do(summary)) else []
-    return Part("What to do first", heads, rows, (0, 0, 0, 2, 5), texts) if rows else None
+    return Part("What to do first", heads, rows, (0, 0, 0, 0, 2, 5), texts) if rows else None
 
 
 def _failures(evidence: EvidenceSet) -> Part | None:
@@ -230,13 +232,19 @@ def _requirements(summary: Summary) -> Part:
 def _controls(summary: Summary) -> Part:
     """Return for each control the number of checks by result, the most severe controls first."""
     rows: list[list[str | int]] = []
+    waived = [waivers.WAIVED] if summary.totals["waived"] else []
     for position in summary.checklist.most_severe_first:
         check, counts = summary.checklist.checks[position], summary.by_control[position]
         numbers = [counts["fail"], not_checked_in(counts), counts["manual"], counts["pass"]]
-        rows.append([check.severity.value, check.control.id, check.title, *numbers, counts["waived"]])
-    heads = ("severity", "control", "", "fail", "not checked", "manual check", "pass", waivers.OF_THESE)
+        names = [check.severity.value, check.control.id, check.requirement or "-", check.title]
+        rows.append([*names, *numbers, *(counts["waived"] for _ in waived)])
+    heads = (
+        *("severity", "control", summary.checklist.numbers_of.heading, ""),
+        *("fail", "not checked", "manual check", "pass", *waived),
+    )
     texts = [f"{absence}."] if (absence := columns_absent(summary)) else []
-    return Part("Controls: number of checks by result", heads, rows, (0, 0, 9, 1, 2, 2, 1, 2), texts, small=True)
+    widths = (0, 0, 0, 9, 1, 2, 2, 1, *(4 for _ in waived))
+    return Part("Controls: number of checks by result", heads, rows, widths, texts, small=True)
 
 
 def _trend(summary: Summary) -> Part:
@@ -255,8 +263,8 @@ def _accounts(summary: Summary) -> Part | None:
     if len(counts) < 2:
         return None
     heads = {"fail": "fail", "not_checked": "not checked", "manual": "manual check", "pass": "pass"}
-    heads["waived"] = waivers.OF_THESE
-    names = [name for name in heads if name != "manual" or summary.totals[name]]
+    heads["waived"] = waivers.WAIVED
+    names = [name for name in heads if name not in {"manual", "waived"} or summary.totals[name]]
     shown = counts.head(_MOST_ACCOUNTS)
     rows: list[list[str | int]] = [
         [short(_account_with_label(str(account), labels)), *(int(value) for value in row)]
@@ -265,7 +273,8 @@ def _accounts(summary: Summary) -> Part | None:
     hidden_count = len(counts) - len(rows)
     texts = [f"{counted(hidden_count, 'further account')} with fewer failures."] if hidden_count else []
     titles = ("account", *(heads[name] for name in names))
-    return Part("Accounts with the most failures", titles, rows, (1, *(0 for _ in names)), texts)
+    widths = (8, *(5 if name == "waived" else 3 for name in names))
+    return Part("Accounts with the most failures", titles, rows, widths, texts)
 
 
 def _waivers(summary: Summary) -> Part | None:

@@ -30,11 +30,11 @@ _HIGHEST_ROW: Final = 409
 """The highest row that Excel allows, in points."""
 
 
-_HEADS: Final = {"waived": waivers.OF_THESE}
+_HEADS: Final = {"waived": waivers.WAIVED}
 """The headings of sums that are not their names."""
 _APART: Final = (
     " The columns of controls do not count waived checks (sheet Waivers). The sums of all controls count them and show "
-    f'beside it how many there are: "{waivers.OF_THESE}".'
+    f'beside it how many there are: "{waivers.WAIVED}".'
 )
 
 

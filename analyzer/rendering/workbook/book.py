@@ -15,7 +15,7 @@ from analyzer.rendering.workbook.engine import ROW_LIMIT, SheetLayout, TableRows
 from analyzer.rendering.workbook.exceptions import exceptions, marks_without_row, sign_off
 from analyzer.rendering.workbook.measuring import height
 from analyzer.rendering.workbook.method import method
-from analyzer.rendering.workbook.provenance import provenance
+from analyzer.rendering.workbook.provenance import digest_in_words, provenance
 from analyzer.rendering.workbook.summary import TITLE, summary_sheet
 from analyzer.rendering.workbook.totals import ShownSheets
 
@@ -57,20 +57,22 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     tracking = evidence.history if evidence.kind == "history" else evidence.comparison
     names = registry.tables_needed(evidence.kind, ["excel"])
     shown = [name for name in tracking.tables if name in names]
-    return write_tables(tracking.title, tracking.lines, tracking.method, evidence, shown, folder)
+    method = [*tracking.method, digest_in_words(str(evidence.manifest["digest"]))]
+    return write_tables(tracking.title, tracking.lines, method, evidence, shown, folder)
 
 
 def _of_audit(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     """Write the workbook of an audit and, with `options.by`, one workbook for each owner of accounts."""
+    digest = str(evidence.manifest["digest"])
     limits = {"most_rows": options.workbook_rows, "due_within": options.due_within}
-    paths = write(evidence.summary, evidence, folder / WORKBOOK, marks=options.marks, **limits)
+    paths = write(evidence.summary, evidence, folder / WORKBOOK, digest, marks=options.marks, **limits)
     if options.by is None:
         return paths
     parts = parts_by_owner(evidence)
     (folder / BY_OWNER).mkdir()
     for part, name in zip(parts, file_names([part.owner for part in parts]), strict=True):
         marks = None if options.marks is None else options.marks.of_accounts(part.accounts)
-        paths += write(part.summary, part, folder / BY_OWNER / f"{name}.xlsx", marks=marks, **limits)
+        paths += write(part.summary, part, folder / BY_OWNER / f"{name}.xlsx", digest, marks=marks, **limits)
     return paths
 
 
@@ -92,13 +94,14 @@ def write(  # noqa: PLR0913 - content, limits and path
     summary: Summary,
     tables: Tables,
     path: Path,
+    digest: str,
     *,
     most_rows: int = MOST_ROWS,
     row_limit: int = ROW_LIMIT,
     due_within: int = registry.DUE_WITHIN,
     marks: Marks | None = None,
 ) -> list[Path]:
-    """Write the workpaper of an audit to `path` and return it.
+    """Write the workpaper of an audit to `path` and return it; `digest` is the digest of its evidence set.
 
     `tables` has findings, credentials, users and issues. The workbook shows up to `most_rows` rows of each, the most
     important ones, and the number of rows that are left out. A table with more rows than `row_limit` continues in
@@ -108,9 +111,8 @@ def write(  # noqa: PLR0913 - content, limits and path
     with open_book(path, TITLE, row_limit, protected=True) as book:
         labels = AccountLabels(summary)
         noted, check_of_row, remaining_marks = exceptions(book, summary, tables, most_rows, labels, marks)
-        shown = {
-            table_sheet.name: table_sheet for table_sheet in (noted, *_tables(book, summary, tables, most_rows, labels))
-        }
+        others = _tables(book, summary, tables, digest, most_rows, labels)
+        shown = {table_sheet.name: table_sheet for table_sheet in (noted, *others)}
         shown[WITHOUT_ROW] = marks_without_row(remaining_marks)
         # Sheets without rows are left out before formulas are written, which must not refer to them.
         shown = {name: table_sheet for name, table_sheet in shown.items() if table_sheet.rows.count or name in _ALWAYS}
@@ -121,13 +123,15 @@ def write(  # noqa: PLR0913 - content, limits and path
             elif name == "Method":
                 method(book, summary, most_rows)
             elif name == "Sign-off":
-                sign_off(book)
+                sign_off(book, digest)
             elif name in shown:
                 book.show(shown[name])
     return [path]
 
 
-def _tables(book: Book, summary: Summary, tables: Tables, most: int, labels: AccountLabels) -> Iterator[TableSheet]:
+def _tables(  # noqa: PLR0913 - content and limits
+    book: Book, summary: Summary, tables: Tables, digest: str, most: int, labels: AccountLabels
+) -> Iterator[TableSheet]:
     """Yield the sheets that show tables, except Exceptions noted."""
     yield sheets.users(book, tables, most, labels)
     yield sheets.population(book, summary, tables, most, labels)
@@ -141,9 +145,9 @@ def _tables(book: Book, summary: Summary, tables: Tables, most: int, labels: Acc
     if summary.checklist.policy:
         yield sheets.waivers(summary)
     if summary.trend is not None:
-        yield sheets.trend(summary.trend, labels)
+        yield sheets.trend(book, summary, summary.trend, labels)
     yield sheets.issues(book, tables, most)
-    yield provenance(book, summary)
+    yield provenance(book, summary, digest)
 
 
 def write_tables(  # noqa: PLR0913 - a summary and tables

@@ -13,7 +13,7 @@ from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text
-from analyzer.rendering.marks import BY_HAND, FINDING, KEY, SHEET, SIGN_OFF, WHY, WITHOUT_ROW
+from analyzer.rendering.marks import BY_HAND, EVIDENCE_SET, FINDING, KEY, SHEET, SIGN_OFF, WHY, WITHOUT_ROW
 from analyzer.rendering.workbook.engine import SheetLayout, TableRows, TableSheet
 from analyzer.rendering.workbook.tables import Cut
 
@@ -128,13 +128,18 @@ def marks_without_row(remaining: pa.Table) -> TableSheet:
     )
 
 
-def sign_off(book: Book) -> None:
-    """Write the sheet Sign-off, for the names of preparer and reviewer, the dates and the conclusion."""
+def sign_off(book: Book, digest: str) -> None:
+    """Write the sheet Sign-off, for the names of preparer and reviewer, the dates and the conclusion.
+
+    `digest` identifies the evidence set that is signed.
+    """
     title, *labels, conclusion = SIGN_OFF
     sheet = book.sheet(title)
     for column, width in enumerate((22, 44, 18, 18)):
         sheet.set_column(column, column, width)
     sheet.write_string(0, 0, title, book.styles.title)
+    sheet.write_string(1, 0, EVIDENCE_SET, book.styles.text)
+    sheet.merge_range(1, 1, 1, 3, digest, book.styles.text)
     for row, (role, date_label) in enumerate(zip(labels[::2], labels[1::2], strict=True), start=2):
         sheet.set_row(row, 24)
         sheet.write_string(row, 0, role, book.styles.text)

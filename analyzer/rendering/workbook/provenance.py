@@ -1,4 +1,4 @@
-"""The sheet Provenance: program versions, settings, and all inputs with their digests."""
+"""The sheet Provenance: the digest of the evidence set, program versions, settings, and all inputs."""
 
 from __future__ import annotations
 
@@ -40,8 +40,13 @@ _INPUTS: Final = pa.schema(
 )
 
 
-def provenance(book: Book, summary: Summary) -> TableSheet:
-    """Return the sheet Provenance."""
+def digest_in_words(digest: str) -> str:
+    """Return the line with the digest of the evidence set, as the page and the PDF have it at their foot."""
+    return f"digest of the evidence set (credreport verify prints it): {digest}"
+
+
+def provenance(book: Book, summary: Summary, digest: str) -> TableSheet:
+    """Return the sheet Provenance; `digest` is the digest of the evidence set."""
     inputs = to_arrow(summary.inputs, _INPUTS)
     judged = inputs.column_names.index("judged")
     inputs = inputs.set_column(judged, "judged", pc.if_else(inputs["judged"], "yes", "no"))
@@ -52,8 +57,8 @@ def provenance(book: Book, summary: Summary) -> TableSheet:
     # A long line would make the printed table small.
     lines = [
         line
-        for text in (f"Made by {', '.join(programs)}", *settings_in_lines(summary))
-        for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ")
+        for text in (digest_in_words(digest), f"Made by {', '.join(programs)}", *settings_in_lines(summary))
+        for line in textwrap.wrap(text, _PREFACE_WIDTH, subsequent_indent="    ", break_on_hyphens=False)
     ]
     preface = (("Provenance", book.styles.title), *((line, book.styles.text) for line in lines))
     return TableSheet("Provenance", TableRows.of(inputs), SheetLayout(preface=preface, frozen=1))

@@ -215,7 +215,7 @@ def _facts(summary: Summary) -> list[tuple[str, Value]]:
         "Limits": own_limits(checklist.checks),
     }
     return [
-        ("Controls", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
+        ("Controls chosen", f"{number}, of {checklist.benchmark.title}" if checklist.benchmark else number),
         ("Reference date of the run (UTC)", when + source),
         *((name, value) for name, value in optional.items() if value),
         *(

@@ -11,9 +11,11 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, RequirementStatus, Status
 from analyzer.evidence.coverage import Coverage
+from analyzer.evidence.opening import TREND_COLUMNS
 from analyzer.evidence.people import first_people
 from analyzer.evidence.requirements import requirements_table
 from analyzer.evidence.schema import TEXT
+from analyzer.evidence.trend import scope_of_trend
 from analyzer.evidence.worst import (
     Choice,
     first_rows,
@@ -235,9 +237,12 @@ def waivers(summary: Summary) -> TableSheet:
     return TableSheet("Waivers", TableRows.of(table), SheetLayout(wrapped=("scope", "reason")))
 
 
-def trend(table: pa.Table, labels: AccountLabels) -> TableSheet:
+def trend(book: Book, summary: Summary, table: pa.Table, labels: AccountLabels) -> TableSheet:
     """Return the sheet Trend: the changes since the snapshots before, by control and account."""
-    return TableSheet("Trend", TableRows.of(labels.beside(table)))
+    others = [name for name in table.column_names if name not in TREND_COLUMNS]
+    table = table.select([*others, *TREND_COLUMNS]).rename_columns([*others, *TREND_COLUMNS.values()])
+    preface = ((scope_of_trend(summary), book.styles.text),) if len(table) else ()
+    return TableSheet("Trend", TableRows.of(labels.beside(table)), SheetLayout(preface=preface))
 
 
 def users(book: Book, tables: Tables, most: int, labels: AccountLabels) -> TableSheet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -23,7 +24,6 @@ from tests.test_numbers_agree import all_passing, fleet, monthly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 REASON = f"accepted {'until the old system is replaced ' * 5}by the new one"
 HARMFUL = '#panic("x") *b* _i_ $1$ @a <a> \\ `c` // //* "'
@@ -58,6 +58,14 @@ def test_the_pdf_has_a_title_a_language_tags_and_few_pages(
     assert ("INCOMPLETE: 2 of 62 accounts are missing" in text) == (make is fleet)
 
 
+@pytest.mark.parametrize("lists", [[], ["--leavers", "leavers.csv"]], ids=["", "leavers"])
+def test_the_pdf_of_the_sample_reports_has_three_pages(lists: list[str], tmp_path: Path) -> None:
+    samples = Path(__file__).parents[3] / "sample_reports"
+    write(tmp_path / "leavers.csv", "email,last_day\nann@example.com,2026-10-01\nvendor-access,2026-10-01\n")
+    run("audit", str(samples), "--exit-zero", "--format", "pdf", "-o", "out", *lists, cwd=tmp_path)
+    assert len(PdfReader(tmp_path / "out/summary.pdf").pages) == 3
+
+
 def test_the_pdf_names_the_most_severe_failures_first(tmp_path: Path) -> None:
     report = csv_of(
         root(mfa_active="false", password_enabled="true"), user("old-key", **key(rotated="2020-01-01T00:00:00Z"))
@@ -68,6 +76,38 @@ def test_the_pdf_names_the_most_severe_failures_first(tmp_path: Path) -> None:
     assert 0 < text.index("<root_account>") < text.index("old-key")
     digest = json.loads((tmp_path / "out/manifest.json").read_text())["inputs"][0]["sha256"]
     assert digest in text
+
+
+def test_the_pdf_names_criteria_controls_chosen_and_the_accounts_of_each_input(tmp_path: Path) -> None:
+    accounts = [str(111122223333 + at) for at in range(5)]
+    write(tmp_path / "2026-10-31/one.csv", "\n".join(csv_of(root(account, mfa_active="true")) for account in accounts))
+    write(tmp_path / "2026-10-31/two.csv", csv_of(root("999988887777", mfa_active="false", password_enabled="true")))
+    run("audit", "2026-10-31", "--format", "pdf", "-o", "out", cwd=tmp_path)
+    text = text_of(tmp_path / "out/summary.pdf")
+    assert "controls chosen: unused-credentials" in text
+    assert "benchmark: none chosen (numbers shown: CIS 7.0)" in text
+    first, _, rest = text.partition("Controls: number of checks by result")
+    assert "severity control CIS 7.0 open failures" in first
+    assert "critical root-mfa 2.5 1 999988887777" in first
+    assert "critical root-mfa 2.5 MFA is enabled for root 1 0 0 5" in rest
+    assert "low password-rotation - Console" in rest
+    inputs = " ".join(rest.partition("role, account")[2].split())
+    assert f"{', '.join(accounts[:3])} and 2 more" in inputs
+    assert "999988887777" in inputs
+
+
+def test_waived_failures_are_plain_in_the_figures_and_in_what_to_do_first(tmp_path: Path) -> None:
+    old = key(rotated="2020-01-01T00:00:00Z")
+    users = [user(name, **old) for name in ("ann", "bob", "robot")]
+    write(tmp_path / "2026-10-31/111122223333.csv", csv_of(root(mfa_active="true"), *users))
+    waiver = 'control = "unused-credentials"\nreason = "r"\nowner = "o"\nexpires = 2027-01-31\n'
+    write(tmp_path / "credreport.toml", f'[waivers.w]\nuser = "robot"\n{waiver}')
+    run("audit", "2026-10-31", "--format", "pdf,html", "-o", "out", cwd=tmp_path)
+    text, page = text_of(tmp_path / "out/summary.pdf"), (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "3 unused credentials (1 waived)" in " ".join(text.split())
+    assert "unused credentials (1 waived)" in page
+    assert "(medium): 2 open failures in 111122223333" in page
+    assert all("waived (of fail and not checked)" in " ".join(output.split()) for output in (text, page))
 
 
 def test_waived_failures_and_undecided_checks_are_listed(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from analyzer.evidence.schema import TABLES, to_arrow
 from analyzer.evidence.tables import TablesInMemory
 from analyzer.judging.staleness import EXACT
 from analyzer.rendering.workbook import book as excel
-from tests.audits import AS_OF, ODD, made_up
+from tests.audits import AS_OF, DIGEST, ODD, made_up
 from tests.rendering.workbook.recalculating import NEEDS_LIBREOFFICE, recalculated
 from tests.reports import csv_of, key, password, root, user, write
 from tests.running import Settings, audit
@@ -63,7 +63,7 @@ def reports(tmp_path: Path) -> str:
 
 def workbook_of(result: Audit, path: Path, most_rows: int = 100_000) -> Path:
     tables = TablesInMemory({name: to_arrow(getattr(result, name), TABLES[name]) for name in TABLES})
-    (path,) = excel.write(result, tables, path, most_rows=most_rows)
+    (path,) = excel.write(result, tables, path, DIGEST, most_rows=most_rows)
     return path
 
 

@@ -29,7 +29,7 @@ from analyzer.rendering.workbook import book as excel
 from analyzer.rendering.workbook import engine
 from analyzer.rendering.workbook.page import NOTHING
 from analyzer.rendering.workbook.tables import READING_ORDER, USERS_READ
-from tests.audits import ODD
+from tests.audits import DIGEST, ODD
 from tests.reports import key, user
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Options(TypedDict, total=False):
 
 def write(audit: Audit, folder: Path, batch_rows: int = 100_000, **options: Unpack[Options]) -> Path:
     tables = TablesInMemory({name: to_arrow(getattr(audit, name), TABLES[name]) for name in TABLES}, batch_rows)
-    (path,) = excel.write(audit, tables, folder / "workbook.xlsx", **options)
+    (path,) = excel.write(audit, tables, folder / "workbook.xlsx", DIGEST, **options)
     return path
 
 

@@ -19,6 +19,7 @@ from analyzer.controls.vocabulary import Status
 from analyzer.errors import InputError
 from analyzer.rendering.marks import (
     BY_HAND,
+    EVIDENCE_SET,
     FINDING,
     KEY,
     SHEET,
@@ -31,7 +32,7 @@ from analyzer.rendering.marks import (
     read_marks,
 )
 from analyzer.rendering.workbook import book as excel
-from tests.audits import ODD
+from tests.audits import DIGEST, ODD
 from tests.reports import key, user
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def write(result: Audit, path: Path, marks: Marks | None = None, *, most_rows: int = 100_000) -> Path:
-    (written,) = excel.write(result, result.tables, path, marks=marks, most_rows=most_rows)
+    (written,) = excel.write(result, result.tables, path, DIGEST, marks=marks, most_rows=most_rows)
     return written
 
 
@@ -259,6 +260,7 @@ def test_a_sign_off_is_not_carried_over_and_the_run_says_so(all_of: Audit, tmp_p
     path = write(all_of, tmp_path / "old.xlsx")
     assert not read_marks([path]).signed
     book = load_workbook(path)
+    assert [cell.value for cell in book["Sign-off"][2][:2]] == [EVIDENCE_SET, DIGEST]
     book["Sign-off"]["B3"] = "the auditor"
     book.save(path)
     marks = read_marks([path])
