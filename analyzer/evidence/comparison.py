@@ -11,7 +11,7 @@ import numpy as np
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted, span
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
+from analyzer.evidence.answer import checklist_in_words, incomplete, not_added, without_column_in_words
 from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.exit_reason import at_least, exit_one, exit_without_failures
 from analyzer.evidence.history import IDENTITY
@@ -22,7 +22,7 @@ from analyzer.evidence.with_issues import WithIssues, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
     import pandas as pd
@@ -81,6 +81,8 @@ class Comparison(WithIssues):
 
     It is empty for evidence sets that were written without it.
     """
+    not_judged: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By side (older, newer), the controls that judged nothing, because no snapshot has the column that they need."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Comparison:
@@ -95,6 +97,7 @@ class Comparison(WithIssues):
             only_new=tuple(facts["only_new"]),
             not_newer=tuple(facts.get("no_newer_snapshot", ())),
             captured=facts.get("captured", {}),
+            not_judged=facts.get("not_judged", {}),
         )
 
     @property
@@ -173,14 +176,44 @@ class Comparison(WithIssues):
         notes += [f"{bad - not_waived:,} waived"] if bad > not_waived else []
         again = f" ({', '.join(notes)})" if notes else ""
         lines = [
-            *filter(None, [incomplete(self)]),
             f"{counted(bad, 'new failure')}{again}; {counts['fixed']:,} fixed{f' ({how})' if how else ''}.",
         ]
         left_out = {at: int((new == at).sum()) for at in checklist.not_summed}
         lines += not_added(checklist, left_out, partial(counted, word="new failure"))
         unknown = f"; {counts['not_known']:,} undecided" if counts["not_known"] else ""
         lines.append(f"{counts['still_failing']:,} still failing{unknown}.")
-        return [*lines, self._before_and_now, *self._not_compared, *checklist_in_words(checklist)]
+        lines.append(self._before_and_now)
+        return [
+            *filter(None, [incomplete(self)]),
+            *(lines if self.is_judged else []),
+            *self._without_column,
+            *self._not_compared,
+            *checklist_in_words(checklist),
+        ]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether any control judged something on the newer side, or has events."""
+        unjudged = set(self.not_judged.get("newer", ()))
+        has_events = any(name in self.counts for name in OF_FAILURES)
+        return has_events or not unjudged.issuperset(self.settings.checklist.controls)
+
+    @property
+    def _without_column(self) -> list[str]:
+        """Lines with the controls that judged nothing on one side or both."""
+        older, newer = (self.not_judged.get(side, ()) for side in ("older", "newer"))
+        controls = {
+            "the snapshots": [control for control in newer if control in older],
+            "the newer snapshots": [control for control in newer if control not in older],
+            "the older snapshots": [control for control in older if control not in newer],
+        }
+        # Without the older side, nothing tells old failures from new ones.
+        endings = {"the older snapshots": " Failures that the newer snapshots show count as new."}
+        return [
+            f"{line}{endings.get(snapshots, '')}"
+            for snapshots, names in controls.items()
+            for line in without_column_in_words(self.settings.checklist, names, snapshots)
+        ]
 
     @property
     def _before_and_now(self) -> str:
@@ -230,6 +263,7 @@ class Comparison(WithIssues):
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The counts as plain data, for the manifest and `--json`."""
+        not_judged = {side: list(controls) for side, controls in self.not_judged.items()}
         return {
             "settings": self.settings.facts,
             "events": self.counts,
@@ -239,6 +273,7 @@ class Comparison(WithIssues):
             "only_new": list(self.only_new),
             "no_newer_snapshot": list(self.not_newer),
             **({"captured": self.captured} if self.captured else {}),
+            **({"not_judged": not_judged} if any(not_judged.values()) else {}),
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }

@@ -75,7 +75,7 @@ def rows_of(evidence: EvidenceSet, name: str, most: int) -> pa.Table:
     else:
         rows = evidence.rows_at(name, np.arange(min(evidence.rows(name), most)))
     if name == "measures":
-        rows = _measures(rows)
+        rows = _measures(evidence.history.measures_shown)
     for column in rows.column_names:
         position = rows.column_names.index(column)
         if column in _IN_WORDS:

@@ -66,7 +66,7 @@ def _figures_of_history(history: History) -> list[Figure]:
         "not_checked": "not checked",
     }
     labels |= {"manual": "manual checks"} if counts["manual"] else {}
-    return _figures(counts, labels)
+    return _figures(counts, labels, is_judged=any(map(history.is_judged, history.measures)))
 
 
 def _figures_of_comparison(comparison: Comparison) -> list[Figure]:
@@ -77,13 +77,14 @@ def _figures_of_comparison(comparison: Comparison) -> list[Figure]:
         "still_failing": "still failing",
         "not_known": "undecided",
     }
-    return _figures({name: comparison.counts.get(name, 0) for name in labels}, labels)
+    return _figures({name: comparison.counts.get(name, 0) for name in labels}, labels, is_judged=comparison.is_judged)
 
 
-def _figures(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[Figure]:
+def _figures(counts: Mapping[str, int], labels: Mapping[str, str], *, is_judged: bool) -> list[Figure]:
+    """Return the figures: the counts, or dashes if nothing was judged."""
     good = {"closed", "fixed", "manual"}
     return [
-        Figure(name, f"{counts[name]:,}", label, is_bad=counts[name] > 0 and name not in good)
+        Figure(name, f"{counts[name]:,}" if is_judged else "-", label, is_bad=counts[name] > 0 and name not in good)
         for name, label in labels.items()
     ]
 
@@ -110,6 +111,8 @@ def _measures(history: History) -> Part:
         "regressed",
         "half closed in",
     )
+    unjudged = [row for row in history.measures if not history.is_judged(row)]
+    rows += [[row["control"], row["requirement"] or "", *("-" for _ in names), "-"] for row in unjudged]
     texts = [] if rows else ["No control has failed."]
     return Part("By control", heads if rows else (), rows, (0, 0, 0, 0, 0, 0, 0, 1), texts)
 
