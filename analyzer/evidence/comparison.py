@@ -12,6 +12,7 @@ from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted, span
 from analyzer.errors import first_few
 from analyzer.evidence.answer import checklist_in_words, incomplete, not_added, without_column_in_words
+from analyzer.evidence.causes import with_causes
 from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.exit_reason import at_least, exit_one, exit_without_failures
 from analyzer.evidence.history import IDENTITY
@@ -154,6 +155,15 @@ class Comparison(WithIssues):
         is_new = self.events["event"].isin(list(NEW_FAILURES)).to_numpy()
         return self.events[is_new & self.events["waiver"].isna().to_numpy()]
 
+    def explained(self, failures: pd.DataFrame) -> pd.DataFrame:
+        """Return events of failures with messages for readers: each with the event that explains a new failure."""
+        return with_causes(failures, self.events, event_in_words)
+
+    def words_for(self, event: str) -> str:
+        """Return the words for a kind of event beside its count: regressed failures are new failures as well."""
+        is_part = event == "new_failure" and "regressed" in self.counts
+        return "new failure, not fixed before" if is_part else event_in_words(event)
+
     @property
     def new_rows(self) -> list[str]:
         """The events of new and regressed failures, also of waived ones, as JSON objects (columns: `EVENTS`)."""
@@ -248,7 +258,7 @@ class Comparison(WithIssues):
             ),
             IDENTITY,
             "A value that is unknown in one of the two snapshots is not counted as a change.",
-            "new_failure: the check fails now and did not fail in the older snapshot.",
+            "new_failure: the check fails now, did not fail in the older snapshot, and is not regressed.",
             (
                 "fixed: the check failed in the older snapshot and fails no longer. The column how shows what changed; "
                 "other: something else, such as a rule that no longer applies to the user."

@@ -340,7 +340,7 @@ def count_undecided(rows: pd.DataFrame, checklist: Checklist) -> dict[int, Undec
 def measure(lifetimes: pd.DataFrame, sla_days: int | None, undecided: Undecided) -> dict[str, Any]:
     """Return the counts of a check's lifetimes by state, and the days that fixes took.
 
-    `waived` counts open failures that a waiver covers. `not_checked` counts the checks that the newest snapshots cannot
+    `waived` counts those of `open` that a waiver covers. `not_checked` counts the checks that the newest snapshots cannot
     decide, and `manual` the manual checks among them.
 
     Days and shares are bounds (see `Bounds`). `median_days` and `p90_days` are Kaplan-Meier estimates, because open

@@ -27,7 +27,7 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings, show_in_lines
 from analyzer.controls.vocabulary import counted, span
-from analyzer.evidence.comparison import OF_FAILURES, closing_in_a_cell, event_in_words
+from analyzer.evidence.comparison import OF_FAILURES, closing_in_a_cell
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import MOST_SHOWN
@@ -184,11 +184,11 @@ def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int
     if most and table.row_count:
         print_table(console, table if width_of(console, table) <= console.width else _events(comparison, ()))
     elif table.row_count:
-        words = ", ".join(f"{count:,} {event_in_words(event)}" for event, count in comparison.counts.items())
+        words = ", ".join(f"{count:,} {comparison.words_for(event)}" for event, count in comparison.counts.items())
         print_line(console, f"  {words}")
     several = len(comparison.settings.checklist.checks) > 1
     new = comparison.new_failures
-    shown = (new.head(max(most, _FEWEST)), len(new))
+    shown = (comparison.explained(new.head(max(most, _FEWEST))), len(new))
     if verbose:
         show_findings(console, "New failures", shown, control=several, mark="event")
         _show_fixed(console, comparison, control=several)
@@ -228,7 +228,7 @@ def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
         for event, count in groups[heading].items():
             is_event = comparison.summed["event"] == event
             cells = [count_cell(int((is_event & here).sum())) for here in by_account.values()]
-            table.add_row(event_in_words(event), count_cell(count), *cells)
+            table.add_row(comparison.words_for(event), count_cell(count), *cells)
     return table
 
 

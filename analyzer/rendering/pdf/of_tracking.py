@@ -71,7 +71,7 @@ def _figures_of_history(history: History) -> list[Figure]:
 
 def _figures_of_comparison(comparison: Comparison) -> list[Figure]:
     labels = {
-        "new_failure": "new failures",
+        "new_failure": comparison.words_for("new_failure").replace("failure", "failures"),
         "regressed": "regressed",
         "fixed": "fixed",
         "still_failing": "still failing",
@@ -122,7 +122,7 @@ def _failures(comparison: Comparison) -> list[Part]:
     events = comparison.summed
     new = events[events["event"].isin(list(NEW_FAILURES)).to_numpy()]
     return [
-        _listed("New failures", new, ("event", event_in_words), "why"),
+        _listed("New failures", comparison.explained(new), ("event", event_in_words), "why"),
         _listed("Fixed failures", comparison.fixed, ("how", closing_in_a_cell), "why it failed before"),
     ]
 
