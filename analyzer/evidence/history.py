@@ -340,8 +340,8 @@ def count_undecided(rows: pd.DataFrame, checklist: Checklist) -> dict[int, Undec
 def measure(lifetimes: pd.DataFrame, sla_days: int | None, undecided: Undecided) -> dict[str, Any]:
     """Return the counts of a check's lifetimes by state, and the days that fixes took.
 
-    `waived` counts those of `open` that a waiver covers. `not_checked` counts the checks that the newest snapshots cannot
-    decide, and `manual` the manual checks among them.
+    `waived` counts those of `open` that a waiver covers. `not_checked` counts the checks that the newest snapshots
+    cannot decide, and `manual` the manual checks among them.
 
     Days and shares are bounds (see `Bounds`). `median_days` and `p90_days` are Kaplan-Meier estimates, because open
     failures are censored; they are None if fewer failures were fixed. `within_sla` is the share that was fixed within
