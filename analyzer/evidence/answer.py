@@ -16,7 +16,7 @@ from analyzer.evidence.trend import trend, trend_of_all
 from analyzer.reading.issues import CODES, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from analyzer.controls.checklist import Check, Checklist
@@ -286,12 +286,21 @@ def controls_without_column(summary: Summary) -> list[str]:
 def columns_absent(summary: Summary) -> str:
     """Return in words which controls no judged report has the column for; empty if there are none."""
     absent = controls_without_column(summary)
-    columns = dict.fromkeys(
-        column for check in summary.checklist.checks if check.control.id in absent for column in check.control.evidence
-    )
     reports = "the report has" if len(_judged(summary)) == 1 else "the reports have"
-    verb = "is" if len(absent) == 1 else "are"
-    return f"{in_words(absent)} {verb} not judged: {reports} no column {in_words(list(columns))}" if absent else ""
+    return _not_judged(summary.checklist, absent, f"{reports} no column") if absent else ""
+
+
+def _not_judged(checklist: Checklist, controls: Sequence[str], why: str) -> str:
+    """Return in words that these controls are not judged, and `why`: a text to which the columns are added."""
+    columns = dict.fromkeys(
+        column for check in checklist.checks if check.control.id in controls for column in check.control.evidence
+    )
+    return f"{in_words(controls)} {'is' if len(controls) == 1 else 'are'} not judged: {why} {in_words(list(columns))}"
+
+
+def without_column_in_words(checklist: Checklist, controls: Sequence[str], snapshots: str) -> list[str]:
+    """Return the line on controls that judged nothing because `snapshots` have no column for them, if there are any."""
+    return [f"{_not_judged(checklist, controls, f'{snapshots} have no column')}."] if controls else []
 
 
 def not_checked_in(counts: Mapping[str, int]) -> int:

@@ -11,7 +11,8 @@ import numpy as np
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted, span
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
+from analyzer.evidence.answer import checklist_in_words, incomplete, not_added, without_column_in_words
+from analyzer.evidence.causes import with_causes
 from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.exit_reason import at_least, exit_one, exit_without_failures
 from analyzer.evidence.history import IDENTITY
@@ -22,7 +23,7 @@ from analyzer.evidence.with_issues import WithIssues, issue_codes
 from analyzer.reading.issues import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
     import pandas as pd
@@ -81,6 +82,8 @@ class Comparison(WithIssues):
 
     It is empty for evidence sets that were written without it.
     """
+    not_judged: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By side (older, newer), the controls that judged nothing, because no snapshot has the column that they need."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Comparison:
@@ -95,6 +98,7 @@ class Comparison(WithIssues):
             only_new=tuple(facts["only_new"]),
             not_newer=tuple(facts.get("no_newer_snapshot", ())),
             captured=facts.get("captured", {}),
+            not_judged=facts.get("not_judged", {}),
         )
 
     @property
@@ -151,6 +155,15 @@ class Comparison(WithIssues):
         is_new = self.events["event"].isin(list(NEW_FAILURES)).to_numpy()
         return self.events[is_new & self.events["waiver"].isna().to_numpy()]
 
+    def explained(self, failures: pd.DataFrame) -> pd.DataFrame:
+        """Return events of failures with messages for readers: each with the event that explains a new failure."""
+        return with_causes(failures, self.events, event_in_words)
+
+    def words_for(self, event: str) -> str:
+        """Return the words for a kind of event beside its count: regressed failures are new failures as well."""
+        is_part = event == "new_failure" and "regressed" in self.counts
+        return "new failure, not fixed before" if is_part else event_in_words(event)
+
     @property
     def new_rows(self) -> list[str]:
         """The events of new and regressed failures, also of waived ones, as JSON objects (columns: `EVENTS`)."""
@@ -173,14 +186,44 @@ class Comparison(WithIssues):
         notes += [f"{bad - not_waived:,} waived"] if bad > not_waived else []
         again = f" ({', '.join(notes)})" if notes else ""
         lines = [
-            *filter(None, [incomplete(self)]),
             f"{counted(bad, 'new failure')}{again}; {counts['fixed']:,} fixed{f' ({how})' if how else ''}.",
         ]
         left_out = {at: int((new == at).sum()) for at in checklist.not_summed}
         lines += not_added(checklist, left_out, partial(counted, word="new failure"))
         unknown = f"; {counts['not_known']:,} undecided" if counts["not_known"] else ""
         lines.append(f"{counts['still_failing']:,} still failing{unknown}.")
-        return [*lines, self._before_and_now, *self._not_compared, *checklist_in_words(checklist)]
+        lines.append(self._before_and_now)
+        return [
+            *filter(None, [incomplete(self)]),
+            *(lines if self.is_judged else []),
+            *self._without_column,
+            *self._not_compared,
+            *checklist_in_words(checklist),
+        ]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether any control judged something on the newer side, or has events."""
+        unjudged = set(self.not_judged.get("newer", ()))
+        has_events = any(name in self.counts for name in OF_FAILURES)
+        return has_events or not unjudged.issuperset(self.settings.checklist.controls)
+
+    @property
+    def _without_column(self) -> list[str]:
+        """Lines with the controls that judged nothing on one side or both."""
+        older, newer = (self.not_judged.get(side, ()) for side in ("older", "newer"))
+        controls = {
+            "the snapshots": [control for control in newer if control in older],
+            "the newer snapshots": [control for control in newer if control not in older],
+            "the older snapshots": [control for control in older if control not in newer],
+        }
+        # Without the older side, nothing tells old failures from new ones.
+        endings = {"the older snapshots": " Failures that the newer snapshots show count as new."}
+        return [
+            f"{line}{endings.get(snapshots, '')}"
+            for snapshots, names in controls.items()
+            for line in without_column_in_words(self.settings.checklist, names, snapshots)
+        ]
 
     @property
     def _before_and_now(self) -> str:
@@ -215,7 +258,7 @@ class Comparison(WithIssues):
             ),
             IDENTITY,
             "A value that is unknown in one of the two snapshots is not counted as a change.",
-            "new_failure: the check fails now and did not fail in the older snapshot.",
+            "new_failure: the check fails now, did not fail in the older snapshot, and is not regressed.",
             (
                 "fixed: the check failed in the older snapshot and fails no longer. The column how shows what changed; "
                 "other: something else, such as a rule that no longer applies to the user."
@@ -230,6 +273,7 @@ class Comparison(WithIssues):
     @cached_property
     def facts(self) -> dict[str, Any]:
         """The counts as plain data, for the manifest and `--json`."""
+        not_judged = {side: list(controls) for side, controls in self.not_judged.items()}
         return {
             "settings": self.settings.facts,
             "events": self.counts,
@@ -239,6 +283,7 @@ class Comparison(WithIssues):
             "only_new": list(self.only_new),
             "no_newer_snapshot": list(self.not_newer),
             **({"captured": self.captured} if self.captured else {}),
+            **({"not_judged": not_judged} if any(not_judged.values()) else {}),
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }

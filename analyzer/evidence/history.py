@@ -15,7 +15,7 @@ import pyarrow as pa
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.errors import first_few
-from analyzer.evidence.answer import checklist_in_words, incomplete, not_added
+from analyzer.evidence.answer import checklist_in_words, incomplete, not_added, without_column_in_words
 from analyzer.evidence.checks import check_of, summed_rows
 from analyzer.evidence.exit_reason import exit_sentence, exit_without_failures
 from analyzer.evidence.schema import COVERAGE, ISSUES, LIFETIMES, MEASURES, TREND, to_arrow, to_pandas
@@ -70,6 +70,8 @@ class History(WithIssues):
     """With a series of reference dates: (date, account) pairs for which there was no snapshot."""
     undecided: Mapping[int, Undecided] = field(default_factory=dict)
     """The checks that the newest snapshots cannot decide, by position in the checklist."""
+    not_judged: tuple[str, ...] = ()
+    """The controls that judged nothing in the newest snapshots, because none has the column that they need."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> History:
@@ -85,6 +87,7 @@ class History(WithIssues):
             undecided={
                 row["check"]: Undecided(*(row[name] for name in Undecided._fields)) for row in facts["undecided"]
             },
+            not_judged=tuple(facts.get("not_judged", ())),
         )
 
     @property
@@ -100,6 +103,10 @@ class History(WithIssues):
             | measure(self.lifetimes[check == position], self.sla_days, self.undecided.get(position, nothing))
             for position, judged in enumerate(self.settings.checklist.checks)
         ]
+
+    def is_judged(self, measures: Mapping[str, Any]) -> bool:
+        """Whether the counts of a check (`measures`) say anything: some snapshot has the column of its control."""
+        return measures["control"] not in self.not_judged or any(measures[name] for name in _COUNTS)
 
     @cached_property
     def summed(self) -> pd.DataFrame:
@@ -126,6 +133,16 @@ class History(WithIssues):
         tables = {name: to_arrow(getattr(self, name), schema) for name, schema in schemas.items()}
         return {"measures": pa.Table.from_pylist(self.measures, MEASURES), **tables}
 
+    @property
+    def measures_shown(self) -> pa.Table:
+        """The table of measures for readers: nulls instead of the counts of checks that judged nothing."""
+        counts = {field.name for field in MEASURES if pa.types.is_integer(field.type)}
+        rows = [
+            {name: value if name not in counts or self.is_judged(row) else None for name, value in row.items()}
+            for row in self.measures
+        ]
+        return pa.Table.from_pylist(rows, MEASURES)
+
     title: ClassVar[str] = "History of failures"
 
     @cached_property
@@ -138,11 +155,15 @@ class History(WithIssues):
         first, last = self.coverage["first"].min(), self.coverage["last"].max()
         span = f", {first:%Y-%m-%d} to {last:%Y-%m-%d}" if accounts else ""
         snapshots = int(self.coverage.drop_duplicates("account_id")["snapshots"].sum())
-        lines = [
-            *filter(None, [incomplete(self)]),
+        sums = [
             f"{counted(totals['open'], 'failure')} open{waived}: {self._sum_in_words(totals)}.",
             *not_added(checklist, {at: self.measures[at]["open"] for at in checklist.not_summed}, "{:,} open".format),
             *self._undecided_in_words(totals),
+        ]
+        lines = [
+            *filter(None, [incomplete(self)]),
+            *(sums if any(map(self.is_judged, self.measures)) else []),
+            *without_column_in_words(checklist, self.not_judged, "the newest snapshots"),
             f"{counted(snapshots, 'snapshot')} of {counted(accounts, 'account')}{span}; {self._gaps_in_words}.",
         ]
         if self.not_covered:
@@ -246,6 +267,7 @@ class History(WithIssues):
             "measures": self.measures,
             "not_covered": [list(pair) for pair in self.not_covered],
             "undecided": [{"check": position, **counts._asdict()} for position, counts in self.undecided.items()],
+            **({"not_judged": list(self.not_judged)} if self.not_judged else {}),
             "issues": self.issue_counts,
             "inputs": self.inputs,
         }
@@ -318,8 +340,8 @@ def count_undecided(rows: pd.DataFrame, checklist: Checklist) -> dict[int, Undec
 def measure(lifetimes: pd.DataFrame, sla_days: int | None, undecided: Undecided) -> dict[str, Any]:
     """Return the counts of a check's lifetimes by state, and the days that fixes took.
 
-    `waived` counts open failures that a waiver covers. `not_checked` counts the checks that the newest snapshots cannot
-    decide, and `manual` the manual checks among them.
+    `waived` counts those of `open` that a waiver covers. `not_checked` counts the checks that the newest snapshots
+    cannot decide, and `manual` the manual checks among them.
 
     Days and shares are bounds (see `Bounds`). `median_days` and `p90_days` are Kaplan-Meier estimates, because open
     failures are censored; they are None if fewer failures were fixed. `within_sla` is the share that was fixed within

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from analyzer.engine import Map
     from analyzer.evidence.comparison import Comparison
-    from analyzer.history.compare import Comparer
+    from analyzer.history.compare import Compared, Comparer
     from analyzer.history.snapshots import Flags
     from analyzer.reading.issues import Row
 
@@ -107,14 +107,14 @@ def compare_audits(comparer: Comparer, sets: tuple[EvidenceSet, EvidenceSet], ru
     audits = Audits.of(sets, log)
     audits.note_issues(log)
     parts = audits.parts(comparer.accounts.add(*audits.newest, log))
-    events = []
-    for events_of_part, issues in run(partial(_compare, comparer, audits), parts):
-        events.append(events_of_part)
+    compared = []
+    for result, issues in run(partial(_compare, comparer, audits), parts):
+        compared.append(result)
         log.rows += issues
-    return comparer.joined(events, audits.inputs(), log)
+    return comparer.joined(compared, audits.inputs(), log)
 
 
-def _compare(comparer: Comparer, audits: Audits, part: AccountGroup) -> tuple[pa.Table, list[Row]]:
+def _compare(comparer: Comparer, audits: Audits, part: AccountGroup) -> tuple[Compared, list[Row]]:
     log = IssueLog()
     return comparer.between(*audits.rows_of(part), log), log.rows
 

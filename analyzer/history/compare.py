@@ -19,6 +19,7 @@ from analyzer.evidence.plain import iso
 from analyzer.evidence.schema import EVENTS, issues_table, stacked, to_arrow
 from analyzer.history import lifetimes, store
 from analyzer.history.calendar import Timeline
+from analyzer.history.columns_present import counting, without_column
 from analyzer.history.events import events_between
 from analyzer.history.snapshots import (
     STORED_COLUMNS,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from analyzer.evidence.settings import Settings
+    from analyzer.history.columns_present import Whole
     from analyzer.history.snapshots import Flags
     from analyzer.judging.verdicts import Verdicts
     from analyzer.survey.accounts import Account
@@ -118,6 +120,14 @@ def _accounts_in_words(accounts: Sequence[str]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The events of a batch of accounts (columns: `EVENTS`), and counts of verdicts on both sides (see `counting`)."""
+
+    events: pa.Table
+    presence: Whole
+
+
 @dataclass
 class Comparer:
     """Compares two sides; `accounts` is filled when the reports are chosen.
@@ -156,8 +166,8 @@ class Comparer:
 
         return _once(Selected(entry, judged(entry) if entry.captured_at else frozenset()) for entry in entries)
 
-    def of(self, tables: TypedTables, log: IssueLog) -> pa.Table | None:
-        """Return the events (columns: `EVENTS`) of a batch of whole accounts; None if no row has account and time."""
+    def of(self, tables: TypedTables, log: IssueLog) -> Compared | None:
+        """Return the result of a batch of whole accounts; None if no row has account and time."""
         rows = dated_rows(tables.users)
         if not len(rows):
             return None
@@ -172,15 +182,16 @@ class Comparer:
         is_old = _flags(len(rows), newest_by(account, captured, np.flatnonzero(~is_new), last))
         return self.between(tables, is_old, is_new, log)
 
-    def between(self, tables: TypedTables, is_old: Flags, is_new: Flags, log: IssueLog) -> pa.Table:
-        """Return the events of accounts; rows without a flag belong to earlier snapshots of the older side."""
+    def between(self, tables: TypedTables, is_old: Flags, is_new: Flags, log: IssueLog) -> Compared:
+        """Return the result of accounts; rows without a flag belong to earlier snapshots of the older side."""
         users, checks = tables.users, self.settings.checklist.checks
         captured = micros_captured(users)
-        all_verdicts = verdicts(tables, captured, self.settings.checklist)
+        checklist = self.settings.checklist
+        all_verdicts, presence = counting(verdicts(tables, captured, checklist), checklist, [is_old, is_new])
         is_compared = is_old | is_new
         if is_compared.all():
             events = events_between(users, tables.credentials, list(all_verdicts), checks, is_new, log)
-            return to_arrow(events, EVENTS)
+            return Compared(to_arrow(events, EVENTS), presence)
         pair = _Part(tables, is_compared)
         part_verdicts: list[Verdicts] = []
 
@@ -192,14 +203,15 @@ class Comparer:
         timeline = Timeline.of(users, captured)
         lives = lifetimes.follow(users, tables.credentials, watched(), checks, timeline).lifetimes
         events = events_between(pair.users, pair.credentials, part_verdicts, checks, is_new[is_compared], log)
-        return to_arrow(_with_regressions(events, lives), EVENTS)
+        return Compared(to_arrow(_with_regressions(events, lives), EVENTS), presence)
 
-    def joined(self, events: Sequence[pa.Table | None], inputs: list[dict[str, Any]], log: IssueLog) -> Comparison:
-        """Return the comparison from the events of all batches. Raises InputError if no account was compared."""
+    def joined(self, parts: Sequence[Compared | None], inputs: list[dict[str, Any]], log: IssueLog) -> Comparison:
+        """Return the comparison from all batches. Raises InputError if no account was compared."""
         accounts, settings = self.accounts, self.settings
         if not accounts.compared:
             raise accounts.error(log)
-        event_table = by_account(stacked([table for table in events if table is not None]))
+        compared = [part for part in parts if part is not None]
+        event_table = by_account(stacked([part.events for part in compared]))
         fails = event_table["event"].isin(FAILING_NOW).to_numpy()
         return Comparison(
             settings=settings,
@@ -214,20 +226,27 @@ class Comparer:
                 side: {"first": str(iso(min(times))), "last": str(iso(max(times)))}
                 for side, times in accounts.times.items()
             },
+            not_judged=dict(
+                zip(
+                    accounts.times,
+                    without_column([part.presence for part in compared], settings.checklist, 2),
+                    strict=True,
+                )
+            ),
         )
 
     def stored(self, folder: Path, since: datetime, until: datetime) -> Comparison:
         """Compare each account's newest snapshot in a store at `since` with its newest snapshot at `until`."""
         log = IssueLog()
-        events: list[pa.Table | None] = []
+        parts: list[Compared | None] = []
         reports: list[dict[str, Any]] = []
         for users in store.by_accounts(folder, until=until, columns=STORED_COLUMNS, log=log):
             reports += inputs_of_store(users)
             users = of_known_order(users, log)  # noqa: PLW2901
-            events.append(self._of_stored(users, since_epoch(since), since_epoch(until), log))
-        return self.joined(events, reports, log)
+            parts.append(self._of_stored(users, since_epoch(since), since_epoch(until), log))
+        return self.joined(parts, reports, log)
 
-    def _of_stored(self, users: pd.DataFrame, since: int, until: int, log: IssueLog) -> pa.Table | None:
+    def _of_stored(self, users: pd.DataFrame, since: int, until: int, log: IssueLog) -> Compared | None:
         account, captured, rows = accounts_of(users), micros_captured(users), dated_rows(users)
         sides = [newest_by(account, captured, rows, instant) for instant in (since, until)]
         compared = self.accounts.add(newest_of(users, sides[0]), newest_of(users, sides[1]), log)

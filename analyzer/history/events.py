@@ -128,12 +128,12 @@ def _of_failures(
 ) -> pa.Table:
     """Return the events of failures: a failure in two snapshots is still failing, fixed, not known or new."""
     lives, event = _lives_and_events(users, credentials, verdicts, chosen)
-    row = lives["user_row"].to_numpy()
+    first, last = (lives[name].to_numpy() for name in ("first_row", "user_row"))
     names = ("account_id", "user", "credential", "kind", "key_created", "control", "requirement", "severity", "message")
     return _table(
         users,
-        np.where(is_new[row], -1, row),
-        np.where(is_new[row], row, -1),
+        np.where(is_new[first], -1, first),
+        np.where(is_new[last], last, -1),
         # A failure of an account as a whole has no line.
         lives["line"].isna().to_numpy(bool),
         event=pd.Series(event),

@@ -20,6 +20,7 @@ from analyzer.evidence.history import History, count_undecided
 from analyzer.evidence.schema import LIFETIMES, TREND, UNDECIDED, issues_table, stacked, to_arrow, to_pandas
 from analyzer.history import lifetimes, store
 from analyzer.history.calendar import Calendar, Timeline
+from analyzer.history.columns_present import counting, without_column
 from analyzer.history.snapshots import (
     STORED_COLUMNS,
     accounts_of,
@@ -68,13 +69,14 @@ class Followed:
     """The result of a batch of accounts.
 
     `lifetimes` has the columns of `LIFETIMES`, `undecided` those of `UNDECIDED`. Both are None if the batch has no
-    snapshot to follow.
+    snapshot to follow. `presence` counts the verdicts in the newest snapshots: see `counting`.
     """
 
     lifetimes: pa.Table | None
     undecided: pa.Table | None
     calendar: Calendar | None
     missing: Missing
+    presence: Rows | None = None
 
 
 @dataclass
@@ -144,6 +146,9 @@ class Following:
             coverage=calendar.coverage(),
             issues=issues_table(log),
             undecided=count_undecided(undecided, settings.checklist),
+            not_judged=without_column(
+                [batch.presence for batch in every if batch.presence is not None], settings.checklist
+            )[0],
             sla_days=self.sla_days,
             series=tuple(self._dates_of_series),
             not_covered=missing,
@@ -200,10 +205,11 @@ def _follow(tables: TypedTables, settings: Settings, series: Sequence[datetime])
     if series or len(rows) < len(users):
         users = users.take(rows).reset_index(drop=True)
         tables = TypedTables(users, unpivot(users), tables.reports)
-    all_verdicts = verdicts(tables, instants, settings.checklist)
-    timeline = Timeline.of(users, instants)
-    lives = lifetimes.follow(users, tables.credentials, all_verdicts, settings.checklist.checks, timeline)
-    return Followed(to_arrow(lives.lifetimes, LIFETIMES), to_arrow(lives.undecided, UNDECIDED), lives.calendar, missing)
+    timeline, checklist = Timeline.of(users, instants), settings.checklist
+    all_verdicts, presence = counting(verdicts(tables, instants, checklist), checklist, [timeline.is_newest])
+    lives = lifetimes.follow(users, tables.credentials, all_verdicts, checklist.checks, timeline)
+    failures, undecided = to_arrow(lives.lifetimes, LIFETIMES), to_arrow(lives.undecided, UNDECIDED)
+    return Followed(failures, undecided, lives.calendar, missing, presence)
 
 
 def _of_series(

@@ -57,8 +57,8 @@ _STATES: Final = ["open", "closed", "lost_sight"]
 class Lives:
     """The failures of some accounts, and the checks that are not checked in their newest snapshots.
 
-    `lifetimes` has the columns of `LIFETIMES` and `user_row`, the row in which each failure was last seen. `undecided`
-    has the columns of `UNDECIDED`.
+    `lifetimes` has the columns of `LIFETIMES`, and `first_row` and `user_row`: the rows in which each failure was first
+    and last seen. `undecided` has the columns of `UNDECIDED`.
     """
 
     lifetimes: pd.DataFrame
@@ -270,6 +270,7 @@ def _lifetimes(  # noqa: PLR0913 - the tables, the runs and their context
             "waiver": coded(np.full(len(end), -1, np.int8), []),
             **bounds,
             "lost_at": column_of(times_from(np.where(ended & ~closed, after, NO_TIME))),
+            "first_row": runs.begin.user_row,
             "user_row": end.user_row,
         },
         copy=False,

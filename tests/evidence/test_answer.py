@@ -374,5 +374,9 @@ def test_the_subjects_without_a_failure_are_named(tmp_path: Path) -> None:
 
 
 def test_an_answer_about_root_alone_begins_with_a_capital(tmp_path: Path) -> None:
-    audited = judged(tmp_path, root(access_key_1_active="true"), checklist=make_checklist(controls=["no-root-access-key", "root-mfa"]))
+    audited = judged(
+        tmp_path,
+        root(access_key_1_active="true"),
+        checklist=make_checklist(controls=["no-root-access-key", "root-mfa"]),
+    )
     assert something_open(audited) == "Root, in 1 of 1 account, has open checks. 2 controls judged."

@@ -390,3 +390,16 @@ def test_the_dates_are_those_of_the_compared_snapshots(tmp_path: Path) -> None:
         assert comparison.dates == (
             "Older snapshots: captured 2026-08-15 to 2026-08-31. Newer snapshots: captured 2026-09-30 to 2026-10-15."
         )
+
+
+@pytest.mark.parametrize("road", ["reports", "audits"])
+def test_a_failure_that_stays_names_both_snapshots(road: str, tmp_path: Path) -> None:
+    extra = user_of(A, "b")  # in another line of the newer report
+    old = write(tmp_path / "in/2026-08-31.csv", report(A, user_of(A, **IDLE)))
+    new = write(tmp_path / "in/2026-09-30.csv", report(A, extra, user_of(A, **IDLE)))
+    sides = [old, new] if road == "reports" else [audit([old], tmp_path / "a"), audit([new], tmp_path / "b")]
+    rows = compare(sides[:1], sides[1:], ONLY).tables["events"].to_pylist()
+    (row,) = [row for row in rows if row["event"] == "still_failing"]
+    assert (row["old_line"], row["new_line"]) == (3, 4)
+    assert [Path(row[f"{side}_source"]).name for side in ("old", "new")] == ["2026-08-31.csv", "2026-09-30.csv"]
+    assert [f"{row[f'{side}_captured_at']:%Y-%m-%d}" for side in ("old", "new")] == ["2026-08-31", "2026-09-30"]

@@ -27,7 +27,7 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings, show_in_lines
 from analyzer.controls.vocabulary import counted, span
-from analyzer.evidence.comparison import OF_FAILURES, closing_in_a_cell, event_in_words
+from analyzer.evidence.comparison import OF_FAILURES, closing_in_a_cell
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import MOST_SHOWN
@@ -66,6 +66,15 @@ def _show_history(run: Run[History], why: str, console: Console, most: int, *, v
     """Print a history with up to `most` controls."""
     history = run.summary
     _show_measures(console, history, most, verbose=verbose)
+    if any(map(history.is_judged, history.measures)):
+        _explain_measures(console, history)
+    show_waivers_to_review(console, history.issues, None if verbose else MOST_SHOWN)
+    show_issues(console, history, history.issues, None if verbose else MOST_SHOWN)
+    _show_answer(console, run, history.lines, why, verbose=verbose)
+
+
+def _explain_measures(console: Console, history: History) -> None:
+    """Print notes on the words of the measures."""
     print_note(console, "lost: lost to follow-up, unknown whether they were fixed; regressed: open again after a fix.")
     within = "" if history.sla_days is None else f"; in {history.sla_days} days: share closed by then"
     print_note(
@@ -74,9 +83,6 @@ def _show_history(run: Run[History], why: str, console: Console, most: int, *, v
         f"is made between two snapshots; or longer: the snapshots cannot show more; -: not reached{within}. "
         "Failures that were open in an account's oldest snapshot are left out.",
     )
-    show_waivers_to_review(console, history.issues, None if verbose else MOST_SHOWN)
-    show_issues(console, history, history.issues, None if verbose else MOST_SHOWN)
-    _show_answer(console, run, history.lines, why, verbose=verbose)
 
 
 def _show_answer(console: Console, run: Run[Any], lines: Sequence[str], why: str, *, verbose: bool) -> None:
@@ -96,6 +102,7 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
     """Print the measures of up to `most` controls, those with most open failures first chosen.
 
     They are printed in a table if it fits, else in lines. Controls without failures are only named, unless `verbose`.
+    Those that judged nothing have dashes, and are named in the answer.
     """
     counts = {"open": "open", "closed": "closed", "lost": "lost_sight", "regressed": "reopened"}
     rows = [{**row, "not_checked": row["not_checked"] - row["manual"]} for row in history.measures]
@@ -117,17 +124,25 @@ def _show_measures(console: Console, history: History, most: int, *, verbose: bo
             low, high = measures["within_sla_min"], measures["within_sla_max"]
             times[within] = "not reached" if low is None else shares_in_words(low, high)
         cells = [text.replace("not reached", "-") for text in times.values()]
-        table.add_row(name, *(count_cell(measures[key]) for key in counts.values()), *cells)
-        lines.append(_in_a_line(name, measures, counts, times))
-    if width_of(console, table) <= console.width:
+        numbers = [count_cell(measures[key]) if history.is_judged(measures) else "-" for key in counts.values()]
+        table.add_row(name, *numbers, *cells)
+        lines.append(_in_a_line(name, measures, counts, times, nothing=_nothing(history, measures)))
+    if not table.row_count:
+        pass
+    elif width_of(console, table) <= console.width:
         print_table(console, table)
     else:
         for line in lines:
             print_line(console, line, hang=4)
-    without_failures = [measures["control"] for measures in rows if measures not in with_failures]
+    without_failures = [row["control"] for row in rows if row not in with_failures and history.is_judged(row)]
     print_hidden_count(console, len(shown), len(with_failures), "--verbose shows them", " controls")
     if without_failures:
         print_note(console, f"No failures: {', '.join(without_failures)}.")
+
+
+def _nothing(history: History, measures: dict[str, Any]) -> str:
+    """Return the words for a control of which all counts are 0."""
+    return "no failure" if history.is_judged(measures) else "not judged, no such column in the newest snapshots"
 
 
 def _days_in_words(least: float | None, most: float | None) -> str:
@@ -135,15 +150,20 @@ def _days_in_words(least: float | None, most: float | None) -> str:
     return days_in_words(least, most).removeprefix("between ").replace(" and ", " to ")
 
 
-def _in_a_line(name: str, measures: dict[str, Any], counts: dict[str, str], times: dict[str, str]) -> str:
-    """Return the measures of a control as a line, without zeros and without days that were not reached."""
+def _in_a_line(
+    name: str, measures: dict[str, Any], counts: dict[str, str], times: dict[str, str], *, nothing: str
+) -> str:
+    """Return the measures of a control as a line, without zeros and without days that were not reached.
+
+    `nothing` are the words for a line without any of them.
+    """
     words = [f"{measures[key]:,} {word}" for word, key in counts.items() if measures[key]]
     words += [
         f"{text} closed {word}" if word.startswith("in ") else f"{word} {text}"
         for word, text in times.items()
         if text != "not reached"
     ]
-    return f"  {name}: {', '.join(words) or 'no failure'}"
+    return f"  {name}: {', '.join(words) or nothing}"
 
 
 def show_comparison(run: Run[Comparison], why: str, *, verbose: bool) -> None:
@@ -164,11 +184,11 @@ def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int
     if most and table.row_count:
         print_table(console, table if width_of(console, table) <= console.width else _events(comparison, ()))
     elif table.row_count:
-        words = ", ".join(f"{count:,} {event_in_words(event)}" for event, count in comparison.counts.items())
+        words = ", ".join(f"{count:,} {comparison.words_for(event)}" for event, count in comparison.counts.items())
         print_line(console, f"  {words}")
     several = len(comparison.settings.checklist.checks) > 1
     new = comparison.new_failures
-    shown = (new.head(max(most, _FEWEST)), len(new))
+    shown = (comparison.explained(new.head(max(most, _FEWEST))), len(new))
     if verbose:
         show_findings(console, "New failures", shown, control=several, mark="event")
         _show_fixed(console, comparison, control=several)
@@ -208,7 +228,7 @@ def _events(comparison: Comparison, accounts: tuple[str, ...]) -> Table:
         for event, count in groups[heading].items():
             is_event = comparison.summed["event"] == event
             cells = [count_cell(int((is_event & here).sum())) for here in by_account.values()]
-            table.add_row(event_in_words(event), count_cell(count), *cells)
+            table.add_row(comparison.words_for(event), count_cell(count), *cells)
     return table
 
 

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 _SECONDS: Final = 1_000_000
 
 
-def as_data(table: pa.Table, labels: Mapping[str, str] | None = None, filters: Sequence[str] = ()) -> Iterator[bytes]:
+def as_data(
+    table: pa.Table, labels: Mapping[str, str] | None = None, filters: Sequence[str] = (), blank: str = ""
+) -> Iterator[bytes]:
     """Yield a table as pieces of JSON: the number of its rows, and for each column its name, label, kind and values.
 
     The kinds are text (`texts`, and the code of each row, -1 for none), number and time (seconds since 1970, UTC). The
-    columns in `filters` get a list of values to choose from.
+    columns in `filters` get a list of values to choose from. `blank` is the text of a number that is null.
     """
     yield f'{{"count": {table.num_rows}, "columns": ['.encode()
     for at, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
         head = {"name": name, "label": (labels or {}).get(name, name), "filter": name in filters}
+        head |= {"blank": blank} if blank else {}
         yield (b", " if at else b"") + as_json(head)[:-1] + b", "
         yield from _values(column)
         yield b"}"

@@ -48,7 +48,7 @@ class PageTable:
     """A table of a page.
 
     `visible` are the columns that the table shows. `filters` are the columns with a list of values to choose from.
-    `file` is the file that has the same rows.
+    `file` is the file that has the same rows. `blank` is the text of a number that is null.
     """
 
     name: str
@@ -59,6 +59,7 @@ class PageTable:
     labels: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     file: str = "the Parquet tables"
+    blank: str = ""
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -71,7 +72,9 @@ def with_tables(
     shown: dict[str, Any], tables: Sequence[PageTable], further_data: Mapping[str, Any] | None = None
 ) -> PageContent:
     """Return the content of a page with these tables; `further_data` are further values for its script, by name."""
-    table_data = as_object({table.name: as_data(table.rows, table.labels, table.filters) for table in tables})
+    table_data = as_object(
+        {table.name: as_data(table.rows, table.labels, table.filters, table.blank) for table in tables}
+    )
     others = {name: [as_json(value)] for name, value in (further_data or {}).items()}
     return PageContent(
         shown | {"tables": [table.shown for table in tables]}, as_object({"tables": table_data, **others})

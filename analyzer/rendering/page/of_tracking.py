@@ -55,4 +55,5 @@ def _table(evidence: EvidenceSet, name: str) -> PageTable:
     ]
     title = name.replace("_", " ").capitalize()
     labels = labels_of(rows, evidence.history.sla_days if evidence.kind == "history" else None)
-    return PageTable(name, title, rows, rows.column_names, filters, labels, note, f"{name}.parquet")
+    blank = "-" if name == "measures" else ""  # of a control that judged nothing
+    return PageTable(name, title, rows, rows.column_names, filters, labels, note, f"{name}.parquet", blank)

@@ -37,7 +37,7 @@
     }
     shown(row) {
       const value = this.raw(row);
-      if (value === null) return "";
+      if (value === null) return this.kind === "number" && this.blank ? this.blank : "";
       if (this.kind === "time") return time(value);
       return this.kind === "number" ? grouped(value) : this.words(value);
     }

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.comparison import event_in_words
-from analyzer.evidence.schema import KINDS_OF_EVENTS, TEXT
+from analyzer.evidence.schema import KINDS_OF_EVENTS, TEXT, to_pandas
 from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import Rank, first_rows
 from analyzer.reading.columns import codes_and_texts
@@ -32,6 +32,8 @@ _LEADING: Final = ("event", "severity", "state", "control", "account_id", "user"
 _WORDS: Final[Mapping[str, str]] = {"lost_sight": "lost to follow-up"}
 """The words for values that `event_in_words` does not give."""
 _IN_WORDS: Final = ("event", "state", "how", "closed_by")
+_OF_CAUSES: Final = ["event", "account_id", "user", "credential", "control", "message"]
+"""The columns that say whether an event explains a failure."""
 _DOWN: Final = ("open_days_min",)
 _UP: Final = ("open_days_max", "usual_days")
 _WORDS_FOR_COLUMNS: Final[Mapping[str, str]] = {
@@ -72,10 +74,13 @@ def rows_of(evidence: EvidenceSet, name: str, most: int) -> pa.Table:
     """Return the first `most` rows of a table for readers: of events, failures first; of the others, the first ones."""
     if name == "events":
         rows = first_rows(evidence, name, most, Rank(("event",), _rank))
+        shown = evidence.comparison.explained(to_pandas(rows.select(_OF_CAUSES)))
+        message = pa.chunked_array([pa.array(shown["message"], TEXT, from_pandas=True)])
+        rows = rows.set_column(rows.column_names.index("message"), "message", message)
     else:
         rows = evidence.rows_at(name, np.arange(min(evidence.rows(name), most)))
     if name == "measures":
-        rows = _measures(rows)
+        rows = _measures(evidence.history.measures_shown)
     for column in rows.column_names:
         position = rows.column_names.index(column)
         if column in _IN_WORDS:

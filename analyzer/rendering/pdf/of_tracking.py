@@ -66,24 +66,25 @@ def _figures_of_history(history: History) -> list[Figure]:
         "not_checked": "not checked",
     }
     labels |= {"manual": "manual checks"} if counts["manual"] else {}
-    return _figures(counts, labels)
+    return _figures(counts, labels, is_judged=any(map(history.is_judged, history.measures)))
 
 
 def _figures_of_comparison(comparison: Comparison) -> list[Figure]:
     labels = {
-        "new_failure": "new failures",
+        "new_failure": comparison.words_for("new_failure").replace("failure", "failures"),
         "regressed": "regressed",
         "fixed": "fixed",
         "still_failing": "still failing",
         "not_known": "undecided",
     }
-    return _figures({name: comparison.counts.get(name, 0) for name in labels}, labels)
+    return _figures({name: comparison.counts.get(name, 0) for name in labels}, labels, is_judged=comparison.is_judged)
 
 
-def _figures(counts: Mapping[str, int], labels: Mapping[str, str]) -> list[Figure]:
+def _figures(counts: Mapping[str, int], labels: Mapping[str, str], *, is_judged: bool) -> list[Figure]:
+    """Return the figures: the counts, or dashes if nothing was judged."""
     good = {"closed", "fixed", "manual"}
     return [
-        Figure(name, f"{counts[name]:,}", label, is_bad=counts[name] > 0 and name not in good)
+        Figure(name, f"{counts[name]:,}" if is_judged else "-", label, is_bad=counts[name] > 0 and name not in good)
         for name, label in labels.items()
     ]
 
@@ -110,6 +111,8 @@ def _measures(history: History) -> Part:
         "regressed",
         "half closed in",
     )
+    unjudged = [row for row in history.measures if not history.is_judged(row)]
+    rows += [[row["control"], row["requirement"] or "", *("-" for _ in names), "-"] for row in unjudged]
     texts = [] if rows else ["No control has failed."]
     return Part("By control", heads if rows else (), rows, (0, 0, 0, 0, 0, 0, 0, 1), texts)
 
@@ -119,7 +122,7 @@ def _failures(comparison: Comparison) -> list[Part]:
     events = comparison.summed
     new = events[events["event"].isin(list(NEW_FAILURES)).to_numpy()]
     return [
-        _listed("New failures", new, ("event", event_in_words), "why"),
+        _listed("New failures", comparison.explained(new), ("event", event_in_words), "why"),
         _listed("Fixed failures", comparison.fixed, ("how", closing_in_a_cell), "why it failed before"),
     ]
 

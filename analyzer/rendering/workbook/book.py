@@ -20,8 +20,10 @@ from analyzer.rendering.workbook.summary import TITLE, summary_sheet
 from analyzer.rendering.workbook.totals import ShownSheets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import pyarrow as pa
 
     from analyzer.evidence.opened import EvidenceSet
     from analyzer.evidence.summary import Summary
@@ -58,7 +60,8 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     names = registry.tables_needed(evidence.kind, ["excel"])
     shown = [name for name in tracking.tables if name in names]
     method = [*tracking.method, digest_in_words(str(evidence.manifest["digest"]))]
-    return write_tables(tracking.title, tracking.lines, method, evidence, shown, folder)
+    for_readers = {"measures": evidence.history.measures_shown} if evidence.kind == "history" else {}
+    return write_tables(tracking.title, tracking.lines, method, evidence, shown, folder, for_readers=for_readers)
 
 
 def _of_audit(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
@@ -159,18 +162,20 @@ def write_tables(  # noqa: PLR0913 - a summary and tables
     folder: Path,
     look: SheetLayout | None = None,
     signed_by: Sequence[tuple[str, str]] = (),
+    for_readers: Mapping[str, pa.Table] | None = None,
 ) -> list[Path]:
     """Write `workbook.xlsx` into `folder` and return its path.
 
     It has a sheet Summary with `title`, `lines` and `method`, and a sheet for each of the tables in `names`, with this
-    `look` if it is given. Below the method there is room for a name and a date for each of `signed_by`. Raises OSError
-    if the file cannot be written.
+    `look` if it is given. Below the method there is room for a name and a date for each of `signed_by`. The tables
+    `for_readers` are shown instead of the stored ones. Raises OSError if the file cannot be written.
     """
     path = folder / WORKBOOK
     with open_book(path, title) as book:
         _lines(book, title, lines, method, signed_by)
         for name in names:
-            rows = TableRows.stored(tables, name)
+            changed = (for_readers or {}).get(name)
+            rows = TableRows.stored(tables, name) if changed is None else TableRows.of(changed)
             usual = SheetLayout(leading="user" if "user" in rows.columns else None)
             book.table(name.replace("_", " ").capitalize(), rows, look or usual)
     return [path]

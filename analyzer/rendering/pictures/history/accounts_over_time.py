@@ -11,6 +11,7 @@ from analyzer.rendering.pictures import heat
 from analyzer.rendering.pictures.canvas import LEFT, MUTED, PASS_AREA, WIDTH, fit, hide_frame
 from analyzer.rendering.pictures.heat import Cell, CellStyle, Columns
 from analyzer.rendering.pictures.history.coverage import OpenFailures, SnapshotCoverage
+from analyzer.rendering.pictures.history.days import iso
 from analyzer.rendering.pictures.history.shared import left_out, not_covered, require_days, start_figure
 from analyzer.rendering.pictures.history.spans import Spans
 from analyzer.rendering.pictures.words import UNKNOWN, UNKNOWN_IS_ONE, account_in_words, is_or_are, not_shown
@@ -42,7 +43,8 @@ def draw(history: History) -> Figure:
     newest = counts[np.arange(len(counts)), counts.shape[1] - 1 - np.argmin(blank[:, ::-1], axis=1)]
     order = np.lexsort((coverage.accounts, -np.where(blank, 0, counts).sum(axis=1), -newest))
     shown = order[:_SHOWN_ACCOUNTS]
-    notes = _notes(coverage, spans, newest[order[_SHOWN_ACCOUNTS:]])
+    stopped = shown[blank[shown, -1] & (newest[shown] > 0)]
+    notes = _notes(coverage, spans, newest[order[_SHOWN_ACCOUNTS:]], _not_in_last_column(coverage, stopped, newest))
     figure = start_figure(history, _title(coverage.accounts[int(order[0])], newest), notes)
     axes = figure.subplots()
     # The height of rows and the width of columns are limited.
@@ -101,11 +103,29 @@ def _title(worst: str, newest: Whole) -> str:
     return f"{open_in:,} of {accounts:,} accounts have open failures; {worst_account} has {most:,} of {total:,}"
 
 
-def _notes(coverage: SnapshotCoverage, spans: Spans, hidden_failures: Whole) -> list[str]:
-    """Return the notes; `hidden_failures` has the open failures of the accounts that do not fit."""
+def _not_in_last_column(coverage: SnapshotCoverage, stopped: Whole, newest: Whole) -> list[str]:
+    """Return the note on the failures of `stopped` accounts: without a recent snapshot, their last cell is blank."""
+    if not len(stopped):
+        return []
+    failures = int(newest[stopped].sum())
+    last = coverage.by_account["last"].to_numpy()[stopped]
+    whose = account_in_words(coverage.accounts[int(stopped[0])])
+    when = f"its last snapshot is of {iso(int(last[0]))}"
+    if len(stopped) > 1:
+        whose, when = counted(len(stopped), "account"), f"their last snapshots are of {iso(int(last.max()))} or before"
+    words = f"{counted(failures, 'open failure')} of {whose} {is_or_are(failures)} in the title"
+    return [f"{words}, but not in the last column: {when}."]
+
+
+def _notes(coverage: SnapshotCoverage, spans: Spans, hidden_failures: Whole, stopped: list[str]) -> list[str]:
+    """Return the notes; `hidden_failures` has the open failures of the accounts that do not fit.
+
+    `stopped` is the note on accounts without a recent snapshot.
+    """
     notes = [
         f"Open at the end of each {spans.unit}. Accounts with the most failures in their newest snapshots come first."
     ]
+    notes += stopped
     notes += not_shown(len(hidden_failures), counted(int(hidden_failures.sum()), "open failure"))
     if UNKNOWN in coverage.accounts:
         notes.append(UNKNOWN_IS_ONE)

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 
 def require_days(coverage: SnapshotCoverage) -> Whole:
-    """Return the days of the time axis. Raises NothingToShowError if there are fewer than two."""
+    """Return the days of the time axis.
+
+    Raises NothingToShowError if there are fewer than two, or if no control judged anything.
+    """
+    if not any(map(coverage.history.is_judged, coverage.history.measures)):
+        raise NothingToShowError("No control judged anything: the newest snapshots have no column for it.")
     if not len(coverage.days):
         raise NothingToShowError("There are no snapshots.")
     if len(coverage.days) == 1:

@@ -10,12 +10,16 @@ from analyzer.rendering.pictures import canvas
 from tests.rendering.pictures.figures import texts
 from tests.rendering.pictures.history.worlds import (
     UNITS,
+    Subject,
+    World,
     all_of,
     at,
     cells_of,
     dates_of,
     figure_of,
+    history_of,
     is_missing,
+    iso,
     title,
     world_and_history,
 )
@@ -77,3 +81,37 @@ def test_numbers_in_cells_stand_out() -> None:
         for text in axes.texts:
             x, y = text.get_position()
             assert canvas.contrast(mpl.colors.to_hex(text.get_color()), fills[round(x), round(y)]) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("stopped", "note"),
+    [
+        ([], ""),
+        (
+            ["555555555555"],
+            (
+                "1 open failure of account 555555555555 is in the title, but not in the last column: its last snapshot is "
+                f"of {iso(1)}."
+            ),
+        ),
+        (
+            ["555555555555", "666666666666"],
+            (
+                "2 open failures of 2 accounts are in the title, but not in the last column: their last snapshots are of "
+                f"{iso(1)} or before."
+            ),
+        ),
+    ],
+)
+def test_failures_that_the_last_column_does_not_show_are_named(stopped: list[str], note: str) -> None:
+    recent = ("111111111111", "222222222222")
+    days: dict[str | None, list[int]] = {account: list(range(60)) for account in recent}
+    days |= {account: [0, 1] for account in stopped}
+    history = history_of(World(days, [Subject(account, "F" * len(days[account])) for account in days]))
+    figure = figure_of(history, "accounts_over_time")
+    cells = cells_of(figure)
+    last = max(column for column, _ in cells)
+    in_column = sum(int(text) for (column, _), text in cells.items() if column == last and text)
+    assert title(history, "accounts_over_time").endswith(f" of {in_column + len(stopped)}")
+    assert note in all_of(figure)
+    assert ("in the title" in all_of(figure)) == bool(stopped)
