@@ -97,8 +97,8 @@ def test_outputs_without_waivers_do_not_mention_them(tmp_path: Path) -> None:
 
 def test_what_comes_first_names_the_accounts_with_the_most_failures(five_accounts: Outputs) -> None:
     accounts = "111122223337, 111122223336, 111122223335 and 2 more"
-    assert f"unused-credentials (medium): 19 failures in {accounts}. " in five_accounts.page.text
-    assert f"medium unused-credentials 19 {accounts} " in five_accounts.pdf
+    assert f"unused-credentials (medium): 19 open failures in {accounts}. " in five_accounts.page.text
+    assert f"medium unused-credentials 2.11 19 {accounts} " in five_accounts.pdf
     row = below(five_accounts.book, "What to do first")["unused-credentials"]
     assert row[:3] == ("medium", 19, accounts)
 
@@ -110,7 +110,7 @@ def test_what_comes_first_counts_the_controls_that_it_leaves_out(tmp_path: Path)
     outputs = outputs_of(tmp_path)
     shown = list(below(outputs.book, "What to do first"))[1:]
     (words,) = re.findall(r"and (\d+) more controls that fail", outputs.page.text)
-    assert "unused-credentials (medium): 2 failures in 111122223333. " in outputs.page.text
+    assert "unused-credentials (medium): 2 open failures in 111122223333. " in outputs.page.text
     assert f"and {words} more controls that fail" in outputs.pdf
     assert f"and {words} more controls that fail" in shown
 
