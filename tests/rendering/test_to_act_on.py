@@ -132,7 +132,10 @@ def test_the_pdf_says_where_to_find_what_it_leaves_out(tmp_path: Path) -> None:
         write(tmp_path / f"in/2026-10-31/{number}.csv", account(number, ["a"]))
     outputs = outputs_of(tmp_path)
     assert "36 further failures of unused-credentials are in findings.parquet and the workbook." in outputs.pdf
-    assert "41 inputs were read, too many for this list. manifest.json has the SHA-256, the capture time and the role" in outputs.pdf
+    assert (
+        "41 inputs were read, too many for this list. manifest.json has the SHA-256, the capture time and the role"
+        in outputs.pdf
+    )
 
 
 def test_headings_of_summary_that_are_longer_than_their_columns_are_wrapped(five_accounts: Outputs) -> None:

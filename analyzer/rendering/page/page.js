@@ -37,7 +37,7 @@
     }
     shown(row) {
       const value = this.raw(row);
-      if (value === null) return "";
+      if (value === null) return this.table === "trend" ? "\u2013" : "";
       if (this.kind === "time") return time(value);
       return this.kind === "number" ? grouped(value) : this.words(value);
     }
@@ -63,7 +63,7 @@
       const given = data.tables[this.name];
       this.section = section;
       this.count = given.count;
-      this.columns = given.columns.map((column) => new Column(column));
+      this.columns = given.columns.map((column) => new Column({ ...column, table: this.name }));
       this.byName = Object.fromEntries(this.columns.map((column) => [column.name, column]));
       this.visible = section.dataset.columns.split(" ").map((name) => this.byName[name]).filter(Boolean);
       this.chosen = new Map();
