@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime
@@ -469,6 +470,26 @@ def test_rows_far_down_in_the_earlier_report_are_found(tmp_path: Path) -> None:
     write(tmp_path / f"in/{NOW}/{B}.csv", report_of(B, deploy=IDLE))
     result, _ = audit_in_batches([str(tmp_path / "in")], Settings(unused()), tmp_path / "out")
     assert counts(result) == {A: (400, 400, 0, 0, 0), B: (1, 1, 1, 1, 0)}
+
+
+def test_a_control_that_judges_nothing_has_a_dash_in_the_trend(tmp_path: Path) -> None:
+    for day in (BEFORE, NOW):
+        write(tmp_path / f"{day}/{A}.csv", report_of(A, anna=IDLE))
+    run_program("audit", BEFORE, NOW, "--format", "html,excel,pdf,charts", "-o", "out", cwd=tmp_path)
+    rows = [row[:6] for row in load_workbook(tmp_path / "out/workbook.xlsx")["Summary"].iter_rows(values_only=True)]
+    assert ("additional-credentials", *["\N{EN DASH}"] * 5) in rows
+    assert ("no-root-access-key", 0, 0, 0, 0, 0) in rows
+    text = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    data = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
+    columns = {column["name"]: column for column in data["tables"]["trend"]["columns"]}
+    at = columns["control"]["texts"].index("additional-credentials")
+    assert [columns[name]["values"][columns["control"]["codes"].index(at)] for name in TREND_COLUMNS] == [None] * 5
+    assert "A dash: nothing judged." in text
+    in_pdf = " ".join(text_of(tmp_path / "out/summary.pdf").split())
+    (nothing,) = re.findall(r"Nothing judged: ([^.]*)\.", in_pdf)
+    (unchanged,) = re.findall(r"No failures in these accounts before or now: ([^.]*)\.", in_pdf)
+    assert "additional-credentials" in nothing
+    assert "additional-credentials" not in unchanged
 
 
 def test_the_page_the_pdf_and_the_workbook_head_the_trend_alike(tmp_path: Path) -> None:

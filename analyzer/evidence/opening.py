@@ -142,9 +142,25 @@ TREND_COLUMNS: Final = {
 """The counts of a trend in the order of a calculation, with their headings: before + new - fixed - undecided = now."""
 
 
+NOT_JUDGED: Final = "\N{EN DASH}"
+"""Stands for a count of a control that judged nothing."""
+
+
+def controls_without_trend(summary: Summary) -> list[str]:
+    """Return the controls that judge nothing now and have no counts in the trend: 0 would mean that nothing fails."""
+    pairs = zip(summary.checklist.checks, summary.by_control, strict=True)
+    judged = {check.control.id for check, counts in pairs if counts["judged"]}
+    return [control for control, counts in summary.trends.items() if control not in judged and not any(counts.values())]
+
+
 def trend_by_control(summary: Summary) -> tuple[list[str], list[list[str | int]]]:
-    """Return the headings and the rows of the trend table: a row per control, with its counts before and now."""
+    """Return the headings and the rows of the trend table: a row per control, with its counts before and now.
+
+    A control that judged nothing, and had no failures before, has a dash for each count (`NOT_JUDGED`).
+    """
+    without = controls_without_trend(summary)
     rows: list[list[str | int]] = [
-        [control, *(counts[name] for name in TREND_COLUMNS)] for control, counts in summary.trends.items()
+        [control, *(NOT_JUDGED if control in without else counts[name] for name in TREND_COLUMNS)]
+        for control, counts in summary.trends.items()
     ]
     return ["control", *TREND_COLUMNS.values()], rows

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 MANUAL: Final = Reason.MANUAL.value
 """Selects manual checks. In tables their status is `not_checked`, and their reason is `manual`."""
+OPEN: Final = "open"
+"""Selects checks that fail or are not checked, without manual checks and without those that a waiver covers."""
 WAIVED: Final = "waived"
-_STATUSES: Final = (*(status.value for status in Status), MANUAL)
+_STATUSES: Final = (*(status.value for status in Status), MANUAL, OPEN)
 _MOST_COMPARED: Final = 10_000
 """Number of names in which a similar name is searched."""
 _MOST_NAMED: Final = 10
@@ -46,7 +48,7 @@ class Selection:
     """A selection of findings: a finding must have one of the values of each list that is not empty.
 
     `checks` are controls, each with its requirement; `users` are name patterns in lower case. The status `not_checked`
-    does not select manual checks: these have a word of their own, `MANUAL`.
+    does not select manual checks: these have a word of their own, `MANUAL`. `OPEN` selects open checks.
     """
 
     users: tuple[str, ...] = ()
@@ -64,7 +66,7 @@ class Selection:
     def choice(self) -> Choice:
         """The selection as a choice of the rows of a batch."""
         tests = [
-            (("status", "reason"), self.statuses, lambda batch: _of_statuses(batch, self.statuses)),
+            (("status", "reason", "waiver"), self.statuses, lambda batch: _of_statuses(batch, self.statuses)),
             (("waiver",), (WAIVED,) if self.waived else (), lambda batch: np.asarray(batch["waiver"].is_valid(), bool)),
             (("account_id",), self.accounts, lambda batch: _of_accounts(batch["account_id"], self.accounts)),
             (("control", "requirement"), self.checks, lambda batch: _of_checks(batch, self.checks)),
@@ -217,9 +219,15 @@ def _users(patterns: Sequence[str], evidence: EvidenceSet) -> tuple[str, ...]:
 
 
 def _of_statuses(batch: pa.Table, statuses: Sequence[str]) -> Flags:
-    """Return which rows have one of these statuses; a manual check has the status `MANUAL` and no other."""
+    """Return which rows have one of these statuses; a manual check has the status `MANUAL` and no other.
+
+    Rows with `OPEN` fail or are not checked, and are not waived.
+    """
     is_manual = has_text(batch["reason"], [MANUAL])
-    matches = has_text(batch["status"], [status for status in statuses if status != MANUAL]) & ~is_manual
+    matches = has_text(batch["status"], [status for status in statuses if status not in {MANUAL, OPEN}]) & ~is_manual
+    if OPEN in statuses:
+        is_waived = np.asarray(batch["waiver"].is_valid(), bool)
+        matches |= has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED)) & ~is_manual & ~is_waived
     return matches | is_manual if MANUAL in statuses else matches
 
 

@@ -137,7 +137,9 @@ def notable(
 
     def is_open(batch: pa.Table) -> Flags:
         not_waived: Flags = np.asarray(batch["waiver"].is_null(), bool)
-        open_rows = not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED))
+        # Every account has the same manual checks. Outputs list them once, below the controls.
+        is_manual = has_text(batch["reason"], (Reason.MANUAL,))
+        open_rows = not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED)) & ~is_manual
         if not checklist.repeated:
             return open_rows
         return open_rows & ~np.isin(positions_of(batch, checks), checklist.repeated)
@@ -148,9 +150,7 @@ def notable(
         return has_text(batch["control"], (checklist.unused.control.id,))
 
     def is_grave(batch: pa.Table) -> Flags:
-        # Every account has the same manual checks. Outputs list them once, below the controls.
-        is_manual = has_text(batch["reason"], (Reason.MANUAL,))
-        return is_open(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH)) & ~is_manual
+        return is_open(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH))
 
     order = worst_first(checklist)
     groups = {

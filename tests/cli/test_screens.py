@@ -9,9 +9,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from pyarrow import parquet
 
 from analyzer.controls.catalog import BY_ID
+from analyzer.controls.control import Severity
 from analyzer.reading.issues import CODES
 from tests.cli.running import run
 from tests.cli.terminal import run_on_terminal
@@ -150,13 +152,66 @@ def test_the_main_control_is_never_left_out_of_the_table(untidy: Path, tmp_path:
     rows = re.findall(r"^  ([a-z]+(?:-[a-z]+)+) +(?:[\d.]+|-) ", shown, re.MULTILINE)
     assert rows[0] == "unused-credentials"
     facts = json.loads(run("audit", untidy, "--all-controls", "--json", *PARQUET, cwd=tmp_path).stdout)
-    failing = {row["control"] for row in facts["by_control"] if row["fail"]}
-    hidden = re.search(r"(\d+) more controls? that fails? .*?not shown: --verbose lists them", text)
-    assert hidden is not None
-    assert int(hidden[1]) == len(failing - set(rows))
-    failures = {row["control"]: row["fail"] for row in facts["by_control"]}
-    least = min((failures[control] for control in rows[1:]), default=max(failures.values()))
-    assert all(failures[control] <= least for control in failing - set(rows))
+    (hidden,) = re.findall(r"Not shown: (\S.*?)(?: and (\d+) more)? \(--verbose lists all\)", text)
+    severities = list(Severity)
+    rank = {
+        row["control"]: (severities.index(Severity(row["severity"])), -row["fail"])
+        for row in facts["by_control"]
+        if row["open"] or row["waived"] or row["manual"]
+    }
+    left_out = sorted(rank.keys() - set(rows), key=lambda control: rank[control])
+    names = hidden[0].split(", ")
+    assert len(names) + int(hidden[1] or 0) == len(left_out)
+    assert [rank[name] for name in names] == [rank[name] for name in left_out[: len(names)]]
+    assert max((rank[control] for control in rows[1:]), default=(0, -100_000)) <= rank[left_out[0]]
+
+
+def test_of_the_controls_without_room_the_most_severe_are_named(tmp_path: Path) -> None:
+    listed = "user,last_day\nphone-lost,2026-09-30\nvendor-access,2026-08-31\nterraform,2026-10-01\n"
+    write(tmp_path / "L.csv", listed)
+    shutil.copytree(SAMPLES, tmp_path / "sample_reports")
+    _, shown, _ = run_on_terminal("audit", "sample_reports", "--leavers", "L.csv", cwd=tmp_path, columns=80)
+    lines = shown.replace("\r\n", "\n").splitlines()
+    assert len(lines) <= 40
+    assert any(line.startswith("  no-root-access-key ") for line in lines)
+    assert "  Not shown: root-mfa, root-hardware-mfa and 9 more (--verbose lists all)." in lines
+    assert "    root-not-in-daily-use" in lines, "a failure, whose limit is a choice"
+    assert "  90 days in root-not-in-daily-use: chosen by credreport." in lines
+    assert "  123456789012 terraform: leaver-credentials fail (access_key_1, access_key_2)" in lines
+
+
+def test_a_pass_of_root_without_mfa_has_a_note(tmp_path: Path) -> None:
+    _, shown, _ = run_on_terminal("audit", SAMPLES, cwd=tmp_path, columns=80)
+    lines = shown.replace("\r\n", "\n").splitlines()
+    assert len(lines) <= 40
+    note = "root-mfa: 2 of the 5 that pass have no MFA device, but no password either."
+    assert f"  {note}" in lines
+    assert note in (tmp_path / "credreport-out/report.html").read_text(encoding="utf-8")
+    (cells,) = [
+        row for row in load_workbook(tmp_path / "credreport-out/workbook.xlsx")["Summary"].values if row[0] == note
+    ]
+    assert cells[0] == note
+
+
+@pytest.mark.parametrize(
+    ("without", "with_mfa", "words"),
+    [
+        (0, 2, ""),
+        (1, 0, "the only one that passes has no"),
+        (1, 2, "1 of the 3 that pass has no"),
+        (2, 0, "all 2 that pass have no"),
+    ],
+)
+def test_passes_of_root_without_mfa_are_counted(tmp_path: Path, without: int, with_mfa: int, words: str) -> None:
+    for number in range(without + with_mfa):
+        has_mfa = number >= without
+        flags = {"mfa_active": str(has_mfa).lower(), "password_enabled": str(has_mfa).lower()}
+        account = f"{number + 1:012}"
+        write(tmp_path / f"in/2026-10-31/{account}.csv", csv_of(root(account, **flags), user("a", account=account)))
+    shown = run(
+        "audit", "in", "--control", "root-mfa,root-not-in-daily-use,console-mfa", *PARQUET, "--verbose", cwd=tmp_path
+    ).stdout
+    assert (f"root-mfa: {words} MFA device, but no password either." in shown) if words else "either" not in shown
 
 
 def test_severities_are_in_the_table_where_there_is_room(tmp_path: Path) -> None:
@@ -164,8 +219,11 @@ def test_severities_are_in_the_table_where_there_is_room(tmp_path: Path) -> None
     wide, narrow = (run(*command, cwd=tmp_path, COLUMNS=columns).stdout for columns in ("120", "80"))
     assert re.search(r"^ +in CIS 7\.0  severity  fail ", wide, re.MULTILINE)
     assert re.search(r"^  root-mfa +2\.5 +critical +1 ", wide, re.MULTILINE)
-    assert re.search(r"^ +in CIS 7\.0  fail  not checked  pass  manual$", narrow, re.MULTILINE)
-    assert "failures in the 2 accounts with the most failures, of 6." in wide
+    narrower = run(*command, cwd=tmp_path, COLUMNS="70").stdout
+    assert re.search(r"^ +in CIS 7\.0 +severity  fail  not checked  pass  manual$", narrow, re.MULTILINE)
+    assert re.search(r"^ +in CIS 7\.0  fail  not checked  pass  manual$", narrower, re.MULTILINE)
+    assert re.search(r"failures in the \d accounts with the most failures, of 6\.", wide)
+    wide = run(*command, "--verbose", cwd=tmp_path, COLUMNS="120").stdout
     notes = "No such column in the reports: additional-credentials. --all-controls judges 7 more controls; leaver-"
     assert notes in " ".join(wide.split())
 
@@ -173,21 +231,39 @@ def test_severities_are_in_the_table_where_there_is_room(tmp_path: Path) -> None
 def test_lists_that_are_cut_name_a_command_that_lists_all(tmp_path: Path) -> None:
     done = run("audit", SAMPLES, *PARQUET, "-o", "my out", cwd=tmp_path)
     (title,) = re.findall(r"^Unused or not checked, worst first, \d+ of 17 \(all: (.*)\)$", done.stdout, re.MULTILINE)
-    assert title == "credreport show 'my out' --control unused-credentials"
+    assert title == "credreport show 'my out' --control unused-credentials --status open"
     (due,) = re.findall(r"3 unused-credentials \((credreport .*)\)\.$", done.stdout, re.MULTILINE)
     for command, count in ((title, 17), (due, 3)):
         listed = json.loads(run(*shlex.split(command)[1:], "--json", cwd=tmp_path).stdout)["findings"]
-        assert sum(row["status"] in {"fail", "not_checked"} or command == due for row in listed) == count
+        assert len(listed) == count
     whole = run("audit", SAMPLES, *PARQUET, "--verbose", cwd=tmp_path).stdout
     assert "Unused or not checked, worst first\n" in whole, "all 17, so that there is nothing to add"
     part = whole.partition("Unused or not checked, worst first\n")[2].partition("\n\n")[0]
     assert len(part.splitlines()) == 1 + 17
 
 
+@pytest.mark.parametrize("controls", [[], ["--control", "root-hardware-mfa,access-key-rotation,console-mfa"]])
+@pytest.mark.parametrize("hidden", [[], ["--pseudonyms", "key"]])
+def test_the_command_of_a_cut_list_lists_as_many_with_waivers_and_manual_checks(
+    tmp_path: Path, controls: list[str], hidden: list[str]
+) -> None:
+    waiver = 'expires = 2027-01-31\nreason = "x"\nowner = "y"\n'
+    names = {"unused-credentials": "console-4*", "access-key-rotation": "key-4*", "console-mfa": "console-4*"}
+    waivers = [f'[waivers.{name}]\ncontrol = "{name}"\nuser = "{users}"\n{waiver}' for name, users in names.items()]
+    write(tmp_path / "policy.toml", "\n".join(waivers))
+    done = run("audit", SAMPLES, *PARQUET, *controls, *hidden, "--policy", "policy.toml", cwd=tmp_path)
+    assert "Waived: not counted for the exit code" in done.stdout, done.stderr
+    ((count, command),) = re.findall(r"orst first, \d+ of (\d+) \(all: (.*)\)$", done.stdout, re.MULTILINE)[:1]
+    listed = json.loads(run(*shlex.split(command)[1:], "--json", cwd=tmp_path).stdout)
+    assert listed["matching"] == len(listed["findings"]) == int(count)
+    assert not any(row["waiver"] or row["reason"] == "manual" for row in listed["findings"])
+    assert int(count) == (15 if not controls else 25)
+
+
 def test_a_cut_list_of_critical_findings_names_its_command(untidy: Path, tmp_path: Path) -> None:
     done = run("audit", untidy, "--as-of", "2026-11-24", *PARQUET, cwd=tmp_path)
     title = r"^Critical and high, \d+ of \d+, worst first \(all: (.*)\)$"
-    assert re.findall(title, done.stdout, re.MULTILINE) == ["credreport show credreport-out --status fail,not_checked"]
+    assert re.findall(title, done.stdout, re.MULTILINE) == ["credreport show credreport-out --status open"]
     without = run("audit", untidy, "--as-of", "2026-11-24", *PARQUET, "--tables", "users", cwd=tmp_path).stdout
     assert "credreport show" not in without, "there is no table from which it could list them"
 

@@ -908,3 +908,53 @@ def test_failures_of_the_account_and_of_a_row_without_a_name_are_listed_apart(tm
     pipeline.audit([path], settings, str(tmp_path / "out"), formats=["remediation"])
     rows = list(csv.DictReader((tmp_path / "out/remediation/worksheet.csv").read_text().splitlines()))
     assert len(rows) == 3
+
+
+# --- one password, one action -----------------------------------------------------------------------------------------
+
+_EXPIRY_PAST = {"password_next_rotation": "2021-01-01T00:00:00Z"}
+
+
+def test_what_the_removal_of_a_password_solves_is_not_asked_for_again(tmp_path: Path) -> None:
+    rows = [
+        user("ann", **PASSWORD | _EXPIRY_PAST),
+        user("bob", **PASSWORD, **key(rotated=OLD), **key(2, rotated=OLD)),
+        user("eve", **password(changed=OLD, used="2026-10-30T00:00:00Z")),
+    ]
+    controls = ["unused-credentials", "password-rotation", "expired-password-in-use", "console-mfa"]
+    result = audited(tmp_path, *rows, controls=[*controls, "single-active-access-key"])
+    to_do, solved = actions(result, tmp_path), "solved by removing the password (see the row of the password)"
+    assert to_do["ann", "password"] == "remove password (delete login profile)"
+    assert to_do["ann", "user"] == solved
+    assert to_do["bob", "user"] == (
+        f"by hand: Make the key that is not in use inactive; if nothing breaks, delete it. MFA: {solved}."
+    )
+    assert to_do["eve", "user"].startswith("by hand: Ask the user to register an MFA device."), "eve keeps her password"
+    assert "change the password" in to_do["eve", "password"]
+
+
+def test_a_password_that_a_person_removes_needs_no_change_and_no_mfa(tmp_path: Path) -> None:
+    of_another = {"arn": f"arn:aws:iam::{ACCOUNT}:user/eve"}
+    controls = ["unused-credentials", "password-rotation", "console-mfa"]
+    to_do = actions(audited(tmp_path, user("ann", **PASSWORD) | of_another, controls=controls), tmp_path)
+    assert to_do["ann", "password"] == (
+        "by hand, because the ARN belongs to another user: Remove a console password by deleting the login profile: "
+        "AWS cannot disable a password."
+    )
+    assert to_do["ann", "user"] == "solved by removing the password (see the row of the password)"
+
+
+def test_an_expired_password_gets_the_remedy_of_its_expiry(tmp_path: Path) -> None:
+    in_use = password(changed=OLD, used="2026-10-30T00:00:00Z") | _EXPIRY_PAST
+    controls = ["unused-credentials", "password-rotation", "expired-password-in-use"]
+    (action,) = actions(audited(tmp_path, user("ann", **in_use), controls=controls), tmp_path).values()
+    assert action.startswith("by hand: Remove the password (delete the login profile), or ask the user to sign in")
+    assert "Set an expiry" not in action
+
+
+def test_a_password_that_a_waiver_keeps_needs_mfa(tmp_path: Path) -> None:
+    waiver = Waiver("w", 1, "x", "y", date(2027, 1, 31), user="ann", control="unused-credentials")
+    result = audited(tmp_path, user("ann", **PASSWORD), waivers=(waiver,))
+    to_do = actions(result, tmp_path)
+    assert to_do["ann", "password"].startswith("by hand, because waiver w covers it in part: ")
+    assert "Ask the user to register an MFA device" in to_do["ann", "user"]

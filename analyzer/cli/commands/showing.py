@@ -66,8 +66,9 @@ class Asking:
         typer.Option(
             "--status",
             metavar="NAME",
-            help="Checks with this status: fail, not_checked, manual, pass or not_applicable. manual: the manual "
-            "checks, which not_checked leaves out. Repeat, or separate by commas.",
+            help="Checks with this status: fail, not_checked, manual, pass, not_applicable or open. manual: the manual "
+            "checks, which not_checked leaves out. open: checks that fail or are not checked and are not waived. "
+            "Repeat, or separate by commas.",
             show_default=False,
         ),
     ] = field(default_factory=list)
@@ -116,6 +117,7 @@ def show_findings(
     Examples:
       credreport show credreport-out --user billing-export
       credreport show credreport-out --status fail --control 2.11
+      credreport show credreport-out --status open
       credreport show credreport-out --status manual
       credreport show credreport-out --account 111122223333 --user 'ci-*' --json
       credreport show credreport-out --due-within 30

@@ -39,6 +39,7 @@ from analyzer.evidence.answer import (
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.due import due_by_check, due_in_words
 from analyzer.evidence.people import comparisons_in_words, passes_of_leavers
+from analyzer.evidence.root_passes import ROOT_MFA, passes_without_mfa
 from analyzer.evidence.schema import to_pandas
 from analyzer.evidence.trend import not_compared, trend_of_all
 from analyzer.evidence.worst import DUE, GRAVE, MOST_IN_FULL, MOST_SHOWN, UNUSED
@@ -80,7 +81,10 @@ class _Share(NamedTuple):
     grave: int = MOST_SHOWN
     """How many users with open critical and high findings are shown: all other lists are shortened first."""
     with_extras: bool = True
-    """Whether the commands that list all entries, the trend of all controls and an empty line at the top are shown."""
+    """Whether the commands that list all entries, the trend of all controls and an empty line at the top are shown.
+
+    Also the notes on what a pass of `root-mfa` and of `leaver-credentials` means.
+    """
 
 
 class _Due(NamedTuple):
@@ -91,8 +95,8 @@ class _Due(NamedTuple):
 
 
 _EVERYTHING: Final = _Share(MOST_IN_FULL, 1_000, grave=MOST_IN_FULL)
-_OPEN: Final = "--status fail,not_checked"
-"""The options of `credreport show` that choose open checks, those that are waived too."""
+_OPEN: Final = "--status open"
+"""The option of `credreport show` that chooses open checks."""
 
 
 def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due: bool, verbose: bool) -> None:
@@ -111,6 +115,7 @@ def show_audit(run: Run[Summary], ending: Ending, *, days_ahead: int, lists_due:
     shares = [_Share(most, check_count) for most in range(MOST_SHOWN, 0, -1)]
     shares += [_Share(1, most) for most in range(check_count - 1, 2, -1)]
     shares += [_Share(1, most, in_full=False) for most in range(check_count, 0, -1)]
+    shares += [_Share(1, most, in_full=False, with_extras=False) for most in range(check_count, 1, -1)]
     shares += [_Share(1, 1, in_full=False, grave=most, with_extras=False) for most in range(MOST_SHOWN, 0, -1)]
     show_what_fits(console, shares, lambda on, share: _show(on, run, ending, share, due))
 
@@ -129,7 +134,7 @@ def _show(console: Console, run: Run[Summary], ending: Ending, share: _Share, du
     if len(audit.checklist.checks) > 1 and (verbose or not audit.requirements):
         if share.with_extras:
             console.print()
-        _show_controls(console, audit, share)
+        _show_controls(console, run, share)
     _show_worst(console, run, share, verbose=verbose)
     if due.is_listed:
         _show_due(console, run, MOST_IN_FULL if verbose else MOST_SHOWN, due.days)
@@ -159,7 +164,7 @@ def _show_answer(console: Console, run: Run[Summary], ending: Ending, due: _Due,
         print_line(console, age, STYLES[Status.NOT_CHECKED])
     for line in comparisons_in_words(audit):
         print_line(console, line)
-    if note := passes_of_leavers(audit):
+    if with_extras and (note := passes_of_leavers(audit)):
         print_line(console, note, "dim")
     for line in run.strangers:
         print_line(console, f"  {line}", hang=4)
@@ -202,22 +207,24 @@ def _show_kinds(console: Console, audit: Summary, *, verbose: bool) -> None:
         print_line(console, line)
 
 
-def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
+def _show_controls(console: Console, run: Run[Summary], share: _Share) -> None:
     """Print the outcomes of each control, and its failures in as many accounts as fit.
 
-    Controls with nothing open are only named. If `share` has no room for all others, those with the fewest failures are
-    only counted; `unused-credentials` is always shown.
+    Controls with nothing open are only named. If `share` has no room for all others, the least severe are not shown,
+    and of equal severity those with the fewest failures; `unused-credentials` is always shown.
     """
+    audit = run.summary
     checks, counts = range(len(audit.checklist.checks)), audit.by_control
     is_open = [number for number in checks if any(counts[number][name] for name in ("open", "waived", "manual"))]
 
-    def most_failures_first(number: int) -> tuple[bool, int, int]:
+    def most_severe_first(number: int) -> tuple[bool, int, int]:
         is_main = number == audit.checklist.unused_position
-        return not is_main, -counts[number][Status.FAIL], audit.checklist.checks[number].severity.code
+        return not is_main, audit.checklist.checks[number].severity.code, -counts[number][Status.FAIL]
 
-    shown = sorted(sorted(is_open, key=most_failures_first)[: share.controls])
+    by_severity = sorted(is_open, key=most_severe_first)
+    shown, hidden = sorted(by_severity[: share.controls]), by_severity[share.controls :]
     if share is _EVERYTHING:
-        shown = list(checks)
+        shown, hidden = list(checks), []
     with_severity = width_of(console, _controls(audit, shown, [], with_severity=True)) <= console.width
     room = console.width - width_of(console, _controls(audit, shown, [], with_severity=with_severity))
     if room < 0:
@@ -233,29 +240,40 @@ def _show_controls(console: Console, audit: Summary, share: _Share) -> None:
             columns_in_words = "each account" if len(accounts) == failing.shape[1] else columns_in_words
             waived = "; waived failures are not counted" if audit.totals["waived"] else ""
             print_note(console, f"Columns on the right: failures in {columns_in_words}{waived}.")
-    hidden = [number for number in is_open if number not in shown]
-    for note in _notes_on_controls(audit, shown, hidden, in_full=share.in_full):
+    sentences = [_not_shown(audit, hidden, console.width)] if hidden else []
+    sentences += _other_controls(audit, shown, hidden) if share.in_full else []
+    notes = [f"{'. '.join(sentences)}."] if sentences else []
+    has_root_mfa = any(audit.checklist.checks[number].control.id == ROOT_MFA for number in shown)
+    notes += [passes_without_mfa(audit)] if has_root_mfa and share.with_extras else []
+    for note in filter(None, [*notes, *_notes_on_limits(run, shown, share)]):
         print_note(console, note)
 
 
-def _notes_on_controls(audit: Summary, shown: list[int], hidden: list[int], *, in_full: bool) -> list[str]:
-    """Return the notes below the table: controls that are not shown or not judged, and limits of credreport.
+def _not_shown(audit: Summary, hidden: list[int], width: int) -> str:
+    """Return the note on open controls that have no room in the table: the first ones by name, as many as fit a line.
 
-    `hidden` are the positions of checks that are open and were left out for want of room. Only with `in_full`, there
-    are notes on other controls.
+    `hidden` are their positions, the most severe first. If no name fits, controls are only counted.
     """
+    names = list(dict.fromkeys(audit.checklist.checks[number].control.id for number in hidden))
+    for named in range(len(names), 0, -1):
+        listed = ", ".join(names[:named]) + (f" and {len(names) - named:,} more" if named < len(names) else "")
+        sentence = f"Not shown: {listed} (--verbose lists all)"
+        if len(sentence) + _NOTE_EDGES <= width:
+            return sentence
+    verb = "is" if len(names) == 1 else "are"
+    return f"{counted(len(names), 'more control')} {verb} not shown: --verbose lists all"
+
+
+_NOTE_EDGES: Final = 3
+"""The characters of a note beside its text: the indent, and the full stop."""
+
+
+def _other_controls(audit: Summary, shown: list[int], hidden: list[int]) -> list[str]:
+    """Return sentences on the controls with nothing open, and on those that were not judged."""
     checks, counts = audit.checklist.checks, audit.by_control
-    failing = [number for number in hidden if counts[number][Status.FAIL]]
-    others = len(hidden) - len(failing)
-    fail = "fails" if len(failing) == 1 else "fail"
-    parts = [f"{counted(len(failing), 'more control')} that {fail}"] if failing else []
-    parts += [f"{counted(others, 'more control')} without a failure"] if others else []
-    verb = "is" if len(hidden) == 1 else "are"
-    sentences = [f"{' and '.join(parts)} {verb} not shown: --verbose lists them"] if hidden else []
-    if not in_full:
-        return [f"{sentence}." for sentence in sentences]
     rest = [number for number in range(len(checks)) if number not in {*shown, *hidden}]
     absent = controls_without_column(audit)
+    sentences = []
     for text, is_judged in (("All pass", True), ("Nothing to judge", False)):
         ids = [checks[number].control.id for number in rest if bool(counts[number]["judged"]) is is_judged]
         ids = [control for control in dict.fromkeys(ids) if control not in absent]
@@ -264,9 +282,26 @@ def _notes_on_controls(audit: Summary, shown: list[int], hidden: list[int], *, i
     further = audit.checklist.not_asked_for
     not_judged = [f"--all-controls judges {counted(len(further), 'more control')}"] if further else []
     not_judged += [f"{control.id} needs {control.needs}" for control in audit.checklist.lacking_a_list]
-    sentences += ["; ".join(not_judged)] if not_judged else []
-    own = own_limits(checks[number] for number in shown)
-    return [*([f"{'. '.join(sentences)}."] if sentences else []), *([own] if own else [])]
+    return [*sentences, *(["; ".join(not_judged)] if not_judged else [])]
+
+
+def _notes_on_limits(run: Run[Summary], shown: list[int], share: _Share) -> list[str]:
+    """Return the note on limits that credreport chose, for controls in the table or in the list of grave findings."""
+    listed = set(_grave_controls(run, share.grave))
+    checks = enumerate(run.summary.checklist.checks)
+    limits = own_limits(check for number, check in checks if number in shown or check.control.id in listed)
+    if not share.in_full:  # the reason for the choice has no room
+        limits = f"{head}." if (head := limits.partition(", because")[0].rstrip(".")) else ""
+    return [limits] if limits else []
+
+
+def _grave_controls(run: Run[Summary], most: int) -> list[str]:
+    """Return the controls that are named in the list of the `most` worst users with critical and high findings."""
+    if GRAVE not in run.notable:
+        return []
+    findings = to_pandas(run.notable[GRAVE][0])
+    users = findings.groupby(["account_id", "user", "captured_at"], sort=False, dropna=False, observed=True).ngroup()
+    return [str(control) for control in findings["control"][users < most].unique()]
 
 
 def _controls(audit: Summary, shown: list[int], accounts: list[str], *, with_severity: bool) -> Table:
@@ -325,7 +360,7 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
         failing = run.summary.open_by_check[checklist.unused_position][Status.FAIL]
         title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
-    options = f"--control {checklist.unused.control.id}" if several and checklist.unused else _OPEN
+    options = f"--control {_name_of_main(checklist)} {_OPEN}" if several and checklist.unused else _OPEN
     has_commands = share.with_extras and _has_findings(run)
     whole = show_command(run, options) if has_commands else ""
     (show_findings if verbose else show_in_lines)(
@@ -336,6 +371,13 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
         whole = show_command(run, _OPEN) if has_commands else ""
         by_capture, most = run.summary.settings.every_snapshot, share.grave
         show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=by_capture, whole=whole)
+
+
+def _name_of_main(checklist: Checklist) -> str:
+    """Return the id of the main control, or its number if it has another, less strict check."""
+    if (check := checklist.unused) is None:
+        raise ValueError("the checklist has no main control")
+    return check.requirement if checklist.has_several_of(check) and check.requirement else check.control.id
 
 
 def _has_findings(run: Run[Summary]) -> bool:

@@ -191,20 +191,23 @@ def show_issues(
     """Print the data issues by code, with the number of each.
 
     Without `most`, an example of each code is shown in full. With `most`, only that many codes are shown, the most
-    severe first; examples are then shown only for input that was not read, with their message if `in_full`.
+    severe first; examples are then shown only for input that was not read, with their message if `in_full`. Without
+    `in_full`, issues of a single code have one line with the title.
     """
     counts = {code: count for code, count in summary.issue_counts.items() if code not in WAIVER_CODES}
     if not counts:
         return
     console.print()
-    print_line(console, "Data issues", "bold")
+    is_in_one_line = most is not None and not in_full and len(counts) == 1
+    if not is_in_one_line:
+        print_line(console, "Data issues", "bold")
     first = {row["code"]: row for row in records(issues.drop_duplicates("code"))}
     shown = list(counts.items())[:most]
     for code, count in shown:
         row = first[code]
         location = row["source"] + (f":{row['line']}" if row["line"] else "")
         location += f" {row['column']}" if row["column"] else ""
-        text = Text(f"  {count:>5,}  ")
+        text = Text.assemble(("Data issues: ", "bold"), f"{count:,} ") if is_in_one_line else Text(f"  {count:>5,}  ")
         text.append(CODES[code].of(count), style=_LEVEL_STYLES[CODES[code].level])
         # Input that was not read is shown with an example in any case, because the user has to repair it.
         is_rejected = CODES[code].level >= Level.REJECTED

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyzer.controls.vocabulary import RequirementStatus, Status, counted
 from analyzer.evidence.answer import columns_absent, not_checked_in
+from analyzer.evidence.opening import NOT_JUDGED
+from analyzer.evidence.root_passes import passes_without_mfa
 from analyzer.rendering import waivers
 from analyzer.rendering.page.content import link
 
@@ -39,6 +41,7 @@ def grid_of(summary: Summary) -> dict[str, Any]:
         }
     order, waived = summary.checklist.most_severe_first, summary.totals["waived"] > 0
     absent = f" {absence}." if (absence := columns_absent(summary)) else ""
+    absent += f" {note}" if (note := passes_without_mfa(summary)) else ""
     return common | {
         "title": "Controls by account",
         "what": "control",
@@ -66,7 +69,10 @@ def _control_row(position: int, summary: Summary, accounts: Sequence[str]) -> di
     if summary.totals["waived"]:
         shown["waived"] = (counts["waived"], {"waiver": list(map(str, summary.waivers["id"]))})
     numbers += [
-        {"text": f"{count:,}", "href": link("findings", **chosen, **criteria) if count else ""}
+        {
+            "text": f"{count:,}" if counts["judged"] else NOT_JUDGED,
+            "href": link("findings", **chosen, **criteria) if count else "",
+        }
         for count, criteria in shown.values()
     ]
     cells = []
@@ -107,7 +113,7 @@ def _result(summary: Summary, position: int, account: str) -> tuple[str, str]:
         return "manual", _MANUAL
     if waived:
         return "waived", f"({waived:,})"
-    return ("pass", "0") if passes else ("", "\N{EN DASH}")
+    return ("pass", "0") if passes else ("", NOT_JUDGED)
 
 
 _SIGNS: Final = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from analyzer.evidence.opening import NOT_JUDGED
 from analyzer.rendering import registry
 from analyzer.rendering.page.content import Linked, Note, PageTable, help_sections, with_tables
 from analyzer.rendering.page.tracking_rows import labels_of, rows_of
@@ -55,5 +56,5 @@ def _table(evidence: EvidenceSet, name: str) -> PageTable:
     ]
     title = name.replace("_", " ").capitalize()
     labels = labels_of(rows, evidence.history.sla_days if evidence.kind == "history" else None)
-    blank = "-" if name == "measures" else ""  # of a control that judged nothing
+    blank = NOT_JUDGED if name == "measures" else ""  # of a control that judged nothing
     return PageTable(name, title, rows, rows.column_names, filters, labels, note, f"{name}.parquet", blank)

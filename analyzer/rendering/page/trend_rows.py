@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from analyzer.controls.vocabulary import Status
-from analyzer.evidence.opening import TREND_COLUMNS
+from analyzer.evidence.opening import NOT_JUDGED, TREND_COLUMNS, controls_without_trend
 from analyzer.evidence.schema import TEXT
 from analyzer.evidence.trend import scope_of_trend
 from analyzer.rendering.page.content import HREF, PageTable, link
@@ -31,12 +31,16 @@ def trend_tables(summary: Summary) -> list[PageTable]:
     """Return the table of what changed since the snapshots before, by control, if there are such snapshots."""
     if not summary.trends:
         return []
+    without = controls_without_trend(summary)
     hrefs = [_failures_of(summary, control, counts["open"]) for control, counts in summary.trends.items()]
     rows = pa.table(
         {
             "control": pa.array(list(summary.trends), TEXT),
             **{
-                name: pa.array([counts[name] for counts in summary.trends.values()], pa.int64())
+                name: pa.array(
+                    [None if control in without else counts[name] for control, counts in summary.trends.items()],
+                    pa.int64(),
+                )
                 for name in TREND_COLUMNS
             },
             f"{HREF}open": pa.array(hrefs, TEXT),
@@ -44,9 +48,17 @@ def trend_tables(summary: Summary) -> list[PageTable]:
     )
     is_linked = all(href or not counts["open"] for href, counts in zip(hrefs, summary.trends.values(), strict=True))
     note = f"{scope_of_trend(summary)} {_NOTE}{'' if is_linked else _WITHOUT_LINK}"
+    note += " A dash: nothing judged." if without else ""
     return [
         PageTable(
-            "trend", "Trend", rows, ["control", *TREND_COLUMNS], labels=TREND_COLUMNS, note=note, file="trend.parquet"
+            "trend",
+            "Trend",
+            rows,
+            ["control", *TREND_COLUMNS],
+            labels=TREND_COLUMNS,
+            note=note,
+            file="trend.parquet",
+            blank=NOT_JUDGED,
         )
     ]
 

@@ -23,7 +23,15 @@ from analyzer.evidence.answer import (
 from analyzer.evidence.counted import without_manual
 from analyzer.evidence.coverage import labels_of
 from analyzer.evidence.inputs import role_in_words
-from analyzer.evidence.opening import completeness, figures, opening, trend_by_control
+from analyzer.evidence.opening import (
+    NOT_JUDGED,
+    completeness,
+    controls_without_trend,
+    figures,
+    opening,
+    trend_by_control,
+)
+from analyzer.evidence.root_passes import passes_without_mfa
 from analyzer.evidence.trend import scope_of_trend
 from analyzer.evidence.worst import Choice, positions_of, worst_rows
 from analyzer.reading.columns import has_text, records
@@ -236,13 +244,15 @@ def _controls(summary: Summary) -> Part:
     for position in summary.checklist.most_severe_first:
         check, counts = summary.checklist.checks[position], summary.by_control[position]
         numbers = [counts["fail"], not_checked_in(counts), counts["manual"], counts["pass"]]
+        numbers += [counts["waived"] for _ in waived]
         names = [check.severity.value, check.control.id, check.requirement or "-", check.title]
-        rows.append([*names, *numbers, *(counts["waived"] for _ in waived)])
+        rows.append([*names, *(numbers if counts["judged"] else [NOT_JUDGED] * len(numbers))])
     heads = (
         *("severity", "control", summary.checklist.numbers_of.heading, ""),
         *("fail", "not checked", "manual check", "pass", *waived),
     )
     texts = [f"{absence}."] if (absence := columns_absent(summary)) else []
+    texts += [note] if (note := passes_without_mfa(summary)) else []
     widths = (0, 0, 0, 9, 1, 2, 2, 1, *(4 for _ in waived))
     return Part("Controls: number of checks by result", heads, rows, widths, texts, small=True)
 
@@ -250,10 +260,12 @@ def _controls(summary: Summary) -> Part:
 def _trend(summary: Summary) -> Part:
     """Return the changes since the snapshots before, by control."""
     heads, trend_rows = trend_by_control(summary)
-    rows: list[list[str | int]] = [row for row in trend_rows if any(row[1:])]
+    without = controls_without_trend(summary)
+    rows: list[list[str | int]] = [row for row in trend_rows if any(row[1:]) and row[0] not in without]
     unchanged = [str(row[0]) for row in trend_rows if not any(row[1:])]
     texts = [scope_of_trend(summary)]
     texts += [f"No failures in these accounts before or now: {', '.join(unchanged)}."] if unchanged else []
+    texts += [f"Nothing judged: {', '.join(without)}."] if without else []
     return Part("Changes since the snapshots before", heads, rows, (1, 0, 0, 0, 0, 0), texts, small=True)
 
 

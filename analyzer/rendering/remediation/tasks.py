@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 _ORDER: Final = [*(slot.name for slot in SLOTS), "user"]
 _NEVER: Final = (State.NOT_APPLICABLE, State.NO_INFORMATION)
 _LEAVER: Final = "leaver-credentials"
+_CONSOLE_MFA: Final = "console-mfa"
+_ROTATION: Final = "password-rotation"
+_EXPIRED: Final = "expired-password-in-use"
+_SOLVED: Final = "solved by removing the password (see the row of the password)"
+_SOLVED_WITH_PASSWORD: Final = {_CONSOLE_MFA: f"MFA: {_SOLVED}."}
+"""The remedies, by control, of failures on the row as a whole that end when its password is removed."""
 _USER_NAME: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
 """The user names that IAM allows. The script prints them in commands without quotes: no such character needs any."""
 
@@ -56,6 +62,8 @@ class Task:
     action: str
     call: tuple[str, ...] = ()
     """The line in the script: a function and its arguments. Empty if the script has no line for the task."""
+    removes_password: bool = False
+    """Whether the script or a person removes the password."""
 
     @property
     def facts(self) -> Fact:
@@ -87,13 +95,20 @@ def tasks_of(summary: Summary, tables: Tables, newest: Mapping[str, datetime | N
     for failures in failures_by_account(tables, checks, newest):
         failures.sort(key=lambda fact: (*_subject(fact), fact["control"] != _LEAVER, fact["chosen"]))
         leavers = {_row(fact): fact for fact in failures if fact["control"] == _LEAVER and fact["waiver"] is None}
+        without_password = set()
         for _, group in groupby(failures, key=_subject):
             findings = list(group)
             open_ones = [fact for fact in findings if fact["waiver"] is None]
             if open_ones:
                 waived = [fact for fact in findings if fact["waiver"] is not None]
                 age = _age(open_ones[0]["captured_at"], latest_old)
-                yield _task(checks, open_ones, waived, leavers.get(_row(open_ones[0])), age)
+                row = _row(open_ones[0])
+                # The password of a row comes before the row as a whole, whose failures may be solved with it.
+                solved = _SOLVED_WITH_PASSWORD if row in without_password else {}
+                task = _task(checks, (open_ones, waived), leavers.get(row), age, solved)
+                if task.removes_password:
+                    without_password.add(row)
+                yield task
 
 
 def _age(captured: datetime | None, latest_old: datetime | None) -> str:
@@ -114,31 +129,55 @@ def _row(fact: Fact) -> tuple[Any, ...]:
 
 
 def _task(
-    checks: Sequence[Check], findings: list[Fact], waived: list[Fact], leaver_failure: Fact | None, age: str
+    checks: Sequence[Check],
+    failures: tuple[list[Fact], list[Fact]],
+    leaver_failure: Fact | None,
+    age: str,
+    solved: Mapping[str, str],
 ) -> Task:
-    """Return the task for the subject of these failures; `waived` are its waived failures, `age` is that of `_age`.
+    """Return the task for the subject of these failures, first the open and then the waived; `age` is that of `_age`.
 
-    `leaver_failure` is a failure of `leaver-credentials` of the same user, if there is one. Nobody is left to change a
-    password, or to use a new key. So the remedy of that control replaces all others, and a person does it, except for a
-    credential whose own failure of the control is waived.
+    `solved` has the remedy of each control whose failure another task solves. `leaver_failure` is a failure of
+    `leaver-credentials` of the same user, if there is one. Nobody is left to change a password, or to use a new key. So
+    the remedy of that control replaces all others, and a person does it, except for a credential whose own failure of
+    the control is waived.
     """
+    findings, waived = failures
     if leaver_failure is not None and not any(fact["control"] == _LEAVER for fact in waived):
         remedy = checks[leaver_failure["chosen"]].remedy("user")
         return Task(findings, f"by hand, because the user left{age}: {remedy}")
     failed = [checks[fact["chosen"]] for fact in findings]
-    remedies = " ".join(dict.fromkeys(check.remedy(findings[0]["credential"]) for check in failed))
+    if all(check.control.id in solved for check in failed):
+        return Task(findings, f"{_SOLVED}{age}".replace(") (", "; "))
+    remedies = _remedies(failed, findings, solved)
     if not any(is_unused(fact) for fact in findings):
         # A credential that is or may be in use needs a person, because no check shows who needs it.
         is_rotated = any(check.control.id == "access-key-rotation" for check in failed)
         return Task(findings, f"rotate{age}" if is_rotated else f"by hand{age}: {remedies}")
     # Two controls may judge the use. A waiver for one of them shows that the credential must stay.
     waiver = next((f"waiver {fact['waiver']} covers it in part" for fact in waived if is_unused(fact)), None)
+    is_password = _kind(findings[0]) is Kind.PASSWORD
     if obstacle := waiver or _obstacle(findings[0]) or ("the report is old" if age else None):
-        return Task(findings, f"by hand, because {obstacle}{age}: {remedies}")
-    if question := _new_password(checks, findings):
-        return Task(findings, f"by hand: {question}")
-    call = _call(findings[0])
-    return Task(findings, ACTIONS[call[0]].in_worksheet, call)
+        is_removed = is_password and waiver is None
+        if is_removed:
+            remedies = _remedies([checks[fact["chosen"]] for fact in findings if is_unused(fact)], findings, solved)
+        return Task(findings, f"by hand, because {obstacle}{age}: {remedies}", removes_password=is_removed)
+    question = _new_password(checks, findings)
+    call = () if question else _call(findings[0])
+    action = f"by hand: {question}" if question else ACTIONS[call[0]].in_worksheet
+    return Task(findings, action, call, removes_password=is_password and not question)
+
+
+def _remedies(failed: Sequence[Check], findings: list[Fact], solved: Mapping[str, str]) -> str:
+    """Return the remedies of these checks, each once.
+
+    A change of a password that has expired is part of the remedy of `expired-password-in-use`.
+    """
+    ids = {check.control.id for check in failed}
+    needed = [check for check in failed if check.control.id != _ROTATION or _EXPIRED not in ids]
+    credential = findings[0]["credential"]
+    texts = (solved.get(check.control.id, check.remedy(credential)) for check in needed)
+    return " ".join(dict.fromkeys(texts))
 
 
 def is_unused(fact: Fact) -> bool:

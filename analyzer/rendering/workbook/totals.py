@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from analyzer.controls.vocabulary import JUDGED_KINDS, REQUIREMENT_STATUS_IN_WORDS, Outcome, RequirementStatus, Status
 from analyzer.evidence.answer import columns_absent, further_to_do, not_checked_in, to_do_first
+from analyzer.evidence.root_passes import passes_without_mfa
 from analyzer.evidence.schema import plain
 from analyzer.evidence.tally import Tally, counts_of
 from analyzer.reading.layout import Kind
@@ -174,8 +175,10 @@ def controls(page: Page, summary: Summary, shown: ShownSheets) -> int:
     first = page.row + 2
     rows = [_control(position, summary, shown, columns) for position in range(len(checklist.checks))]
     page.table("By control", header, rows)
-    if absence := columns_absent(summary):
-        page.line(f"{absence}.", page.book.styles.wrapped, sum(page.widths) * 9 // 10)
+    absence = f"{columns_absent(summary)}." if columns_absent(summary) else ""
+    if notes := list(filter(None, (absence, passes_without_mfa(summary)))):
+        for note in notes:
+            page.line(note, page.book.styles.wrapped, sum(page.widths) * 9 // 10)
         page.row += 1
     return first
 

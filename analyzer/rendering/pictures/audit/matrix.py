@@ -143,9 +143,13 @@ def _cells(findings: _Findings) -> Iterator[Cell]:
 
 
 def _title(audit: Summary, names: list[str], findings: _Findings) -> str:
-    counted_checks = [position for position in range(len(findings.failing)) if position not in audit.checklist.repeated]
+    """Return the title, which counts the controls that judged something."""
+    positions = range(len(findings.failing))
+    judged = [position for position in positions if audit.by_control[position]["judged"]]
+    noun = "control" if len(judged) == len(positions) else "judged control"
+    counted_checks = [position for position in judged if position not in audit.checklist.repeated]
     return failing_in_words(
-        audit, "control", names, findings.failing[counted_checks] > 0, findings.undecided[counted_checks] > 0
+        audit, noun, names, findings.failing[counted_checks] > 0, findings.undecided[counted_checks] > 0
     )
 
 

@@ -127,3 +127,14 @@ def test_manual_checks_have_a_sign_of_their_own(tmp_path: Path) -> None:
     figure = figure_of(audit([path], Settings(as_of=AS_OF)), "matrix")
     assert {"m", "manual check"} <= set(texts(figure))
     assert "?" not in texts(figure)
+
+
+def test_the_title_counts_the_controls_that_judged_something(tmp_path: Path) -> None:
+    path = write(tmp_path / "2026-10-31.csv", csv_of(root(), user("ann", **OLD_KEY)))
+    result = audit([path], Settings(as_of=AS_OF))
+    judged = [counts for counts in result.by_control if counts["judged"]]
+    failing = sum(counts["fail"] > 0 for counts in judged)
+    assert failing > 0
+    assert len(judged) < len(result.by_control)
+    title = f"{failing} of {len(judged)} judged controls fail{'s' if failing == 1 else ''} in account {ACCOUNT}"
+    assert title in texts(figure_of(result, "matrix"))
