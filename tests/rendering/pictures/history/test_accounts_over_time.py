@@ -90,15 +90,15 @@ def test_numbers_in_cells_stand_out() -> None:
         (
             ["555555555555"],
             (
-                "1 open failure of account 555555555555 is in the title, but not in the last column: its last snapshot is "
-                f"of {iso(1)}."
+                "1 open failure of account 555555555555 is in the title, but not in the last column: its last "
+                f"snapshot is of {iso(1)}."
             ),
         ),
         (
             ["555555555555", "666666666666"],
             (
-                "2 open failures of 2 accounts are in the title, but not in the last column: their last snapshots are of "
-                f"{iso(1)} or before."
+                "2 open failures of 2 accounts are in the title, but not in the last column: their last "
+                f"snapshots are of {iso(1)} or before."
             ),
         ),
     ],
