@@ -125,3 +125,13 @@ def test_every_output_of_a_history_shows_a_dash(tmp_path: Path) -> None:
     opened = {cells[0]: cells[head.index("open")] for cells in rows}
     assert opened == {CONTROL: None, "console-mfa": 0}
     assert f"{CONTROL} - - - - - -" in " ".join(text_of(tmp_path / "out/summary.pdf").split())
+
+
+def test_the_pdf_of_a_comparison_that_judged_nothing_has_no_zeros(tmp_path: Path) -> None:
+    snapshots(tmp_path, WITHOUT, WITHOUT)
+    days = [f"in/{day}" for day in DAYS]
+    run("compare", *days, "--control", CONTROL, "--format", "pdf", "-o", "out", cwd=tmp_path)
+    text = " ".join(text_of(tmp_path / "out/summary.pdf").split())
+    assert f"{NOT_JUDGED} snapshots have no column {COLUMN}." in text
+    assert "No new failures" not in text
+    assert "- new failures" in text

@@ -37,7 +37,8 @@ def content_of_tracking(evidence: EvidenceSet) -> PdfContent:
         first_parts, figures, subtitle = [_measures(tracking)], _figures_of_history(tracking), ""
     else:
         tracking = evidence.comparison
-        first_parts, figures = _failures(tracking), _figures_of_comparison(tracking)
+        first_parts = _failures(tracking) if tracking.is_judged else []
+        figures = _figures_of_comparison(tracking)
         subtitle = tracking.dates
     alarm = incomplete(tracking)
     answer, *lines = [line for line in tracking.lines if line != alarm]
