@@ -60,6 +60,12 @@ def closing_in_a_cell(how: str) -> str:
     return how if how == "deleted" else closing_in_words(how)
 
 
+def most_severe_first(events: pd.DataFrame) -> pd.DataFrame:
+    """Return events of failures, the most severe first; equal ones keep their order."""
+    rank = events["severity"].astype("str").map({severity.value: severity.code for severity in Severity})
+    return events.iloc[np.argsort(rank.to_numpy(), kind="stable")]
+
+
 @dataclass(frozen=True)
 class Comparison(WithIssues):
     """Events between an older and a newer snapshot of each account (columns: `EVENTS`)."""

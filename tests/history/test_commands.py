@@ -360,3 +360,15 @@ def test_a_waived_new_failure_counts_for_no_severity(newly_unused: Path) -> None
     for least in SEVERITIES:
         done = run(*arguments, "--fail-on", least, cwd=newly_unused)
         assert (done.returncode, "1 new failure (1 waived)" in done.stdout) == (0, True), done.stdout
+
+
+def test_new_failures_begin_with_the_most_severe(tmp_path: Path) -> None:
+    users = [user(f"user-{number:02}", **key(rotated=OLD, used=OLD)) for number in range(12)]
+    write(tmp_path / "2026-08-31.csv", csv_of(root(mfa_active="true")))
+    write(tmp_path / "2026-10-31.csv", csv_of(root(mfa_active="false", password_enabled="true"), *users))
+    arguments = ("compare", "2026-08-31.csv", "2026-10-31.csv", "-o", "out", "--format", "parquet")
+    for options in ((), ("--verbose",)):
+        lines = run(*arguments, "--fail-on", "critical", *options, cwd=tmp_path).stdout.splitlines()
+        (title,) = [at for at, line in enumerate(lines) if line.startswith("New failures, ")]
+        assert lines[title].endswith("(all: --json)")
+        assert any("root-mfa (critical)" in line for line in lines[title + 1 : title + 4])

@@ -27,7 +27,7 @@ from analyzer.cli.screen.common import (
 )
 from analyzer.cli.screen.findings import show_findings, show_in_lines
 from analyzer.controls.vocabulary import counted, span
-from analyzer.evidence.comparison import OF_FAILURES, closing_in_a_cell
+from analyzer.evidence.comparison import OF_FAILURES, closing_in_a_cell, most_severe_first
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words, shares_in_words
 from analyzer.evidence.worst import MOST_SHOWN
@@ -36,6 +36,7 @@ from analyzer.reading.columns import records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from rich.console import Console
     from rich.table import Table
 
@@ -188,12 +189,14 @@ def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int
         print_line(console, f"  {words}")
     several = len(comparison.settings.checklist.checks) > 1
     new = comparison.new_failures
-    shown = (comparison.explained(new.head(max(most, _FEWEST))), len(new))
+    worst = most_severe_first(new).head(max(most, _FEWEST))
+    shown = (_with_severities(comparison.explained(worst)), len(new))
     if verbose:
-        show_findings(console, "New failures", shown, control=several, mark="event")
+        show_findings(console, "New failures", shown, control=several, mark="event", whole=_ALL_NEW)
         _show_fixed(console, comparison, control=several)
     else:
-        show_in_lines(console, "New failures", shown, control=several, mark="event", usual=NEW_FAILURES[0])
+        usual = NEW_FAILURES[0]
+        show_in_lines(console, "New failures", shown, control=several, mark="event", usual=usual, whole=_ALL_NEW)
         if len(comparison.fixed):
             print_note(console, "--verbose lists the fixed failures.")
     show_waivers_to_review(console, comparison.issues, None if verbose else max(most, 1))
@@ -201,9 +204,19 @@ def _show_comparison(run: Run[Comparison], why: str, console: Console, most: int
     _show_answer(console, run, comparison.lines, why, verbose=verbose)
 
 
+_ALL_NEW: Final = "--json"
+"""The option that lists all new failures."""
+
+
+def _with_severities(events: pd.DataFrame) -> pd.DataFrame:
+    """Return events with the severity after the name of the control."""
+    names = events["control"].astype("str") + " (" + events["severity"].astype("str") + ")"
+    return events.assign(control=names)
+
+
 def _show_fixed(console: Console, comparison: Comparison, *, control: bool) -> None:
     """Print fixed failures, each with how it was fixed and with the reason of its failure before."""
-    fixed = comparison.fixed.head(MOST_SHOWN)
+    fixed = _with_severities(most_severe_first(comparison.fixed).head(MOST_SHOWN))
     how = [closing_in_a_cell(name) for name in fixed["how"].astype("str")]
     shown = fixed.assign(how=how, message="before: " + fixed["message"].astype("str"))
     show_findings(console, "Fixed failures", (shown, len(comparison.fixed)), control=control, mark="how")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
 from analyzer.evidence.answer import incomplete
-from analyzer.evidence.comparison import closing_in_a_cell, event_in_words
+from analyzer.evidence.comparison import closing_in_a_cell, event_in_words, most_severe_first
 from analyzer.evidence.opening import Figure
 from analyzer.evidence.schema import NEW_FAILURES
 from analyzer.evidence.survival import days_in_words
@@ -137,8 +134,7 @@ def _listed(title: str, events: pd.DataFrame, state: tuple[str, Callable[[str], 
     if events.empty:
         return Part(title, texts=[f"No {title.lower()}."])
     name, in_words = state
-    rank = events["severity"].astype("str").map({severity.value: severity.code for severity in Severity})
-    shown = events.iloc[np.argsort(rank.to_numpy(), kind="stable")[:_MOST_FAILURES]]
+    shown = most_severe_first(events).head(_MOST_FAILURES)
     rows: list[list[Cell]] = [
         [
             row["severity"],
