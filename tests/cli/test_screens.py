@@ -175,7 +175,7 @@ def test_of_the_controls_without_room_the_most_severe_are_named(tmp_path: Path) 
     assert len(lines) <= 40
     assert any(line.startswith("  no-root-access-key ") for line in lines)
     assert "  Not shown: root-mfa, root-hardware-mfa and 9 more (--verbose lists all)." in lines
-    assert "    root-not-in-daily-use" in lines, "a failure, whose limit is a choice"
+    assert "    root-not-in-daily-use fail" in lines, "a failure, whose limit is a choice"
     assert "  90 days in root-not-in-daily-use: chosen by credreport." in lines
     assert "  123456789012 terraform: leaver-credentials fail (access_key_1, access_key_2)" in lines
 
