@@ -66,7 +66,10 @@ def test_a_terminal_gets_whole_words_and_a_file_whole_lines(tmp_path: Path) -> N
     assert all(len(line) <= 60 or " " not in line.strip() for line in lines)
     assert "not checked: the report shows no\n      recent use, but it is older" in "\n".join(lines)
     filed = run(*command, cwd=tmp_path, COLUMNS="60").stdout
-    assert "not checked: the report shows no recent use, but it is older than the reference date\n" in filed
+    assert (
+        "not checked: the report shows no recent use, but it is older than the reference date; report of 2015-03-01\n"
+        in filed
+    )
     assert "".join(shown.split()) == "".join(filed.split()), "the same, but for the breaks"
 
 

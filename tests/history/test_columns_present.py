@@ -117,9 +117,9 @@ def test_every_output_of_a_history_shows_a_dash(tmp_path: Path) -> None:
     measures = Page(tmp_path / "out/report.html").rows["measures"]
     position = measures["control"].index(CONTROL)
     assert (measures["open"][position], measures["open"][1 - position]) == (None, 0)
-    assert '"name": "open", "label": "open", "filter": false, "blank": "-"' in (tmp_path / "out/report.html").read_text(
-        encoding="utf-8"
-    )
+    assert '"name": "open", "label": "open", "filter": false, "blank": "\N{EN DASH}"' in (
+        tmp_path / "out/report.html"
+    ).read_text(encoding="utf-8")
     sheet = load_workbook(tmp_path / "out/workbook.xlsx")["Measures"]
     head, *rows = sheet.iter_rows(values_only=True)
     opened = {cells[0]: cells[head.index("open")] for cells in rows}

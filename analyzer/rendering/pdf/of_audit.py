@@ -106,9 +106,9 @@ def _first(summary: Summary) -> Part | None:
         for position, fails in to_do_first(summary).items()
     ]
     number = summary.checklist.numbers_of.heading
-    heads = ("severity", "control", number, "open failures", "accounts", "remediation")
+    heads = ("severity", "control", number, "failures", "accounts", "remediation")
     texts = [further] if (further := further_to_do(summary)) else []
-    return Part("What to do first", heads, rows, (0, 0, 0, 0, 2, 5), texts) if rows else None
+    return Part("What to do first", heads, rows, (0, 0, 0, 0, 2, 6), texts) if rows else None
 
 
 def _failures(evidence: EvidenceSet) -> Part | None:

@@ -81,7 +81,7 @@ def test_every_number_leads_to_as_many_rows(page: Browser) -> None:
     for href, text, list_text in links:
         if href == "#accounts?":
             continue
-        number = re.search(r"([\d,]+) failures? in \d", list_text) if not re.fullmatch(r"[\d,]+", text) else None
+        number = re.search(r"([\d,]+) open failures? in \d", list_text) if not re.fullmatch(r"[\d,]+", text) else None
         page.run("location.hash = ''; location.hash = arguments[0]", href)
         table = href[1:].partition("?")[0]
         if text in {"?", "m"}:

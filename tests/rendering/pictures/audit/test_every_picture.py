@@ -176,7 +176,7 @@ def test_pictures_say_which_controls_fail_only_where_waived(audit_of: Callable[.
     )
     result = audit_of([user("a")], checklist=checklist)
     assert title(result, "status") == "2 of 3 controls fail somewhere (2 only where waived); 1 has nothing to judge"
-    assert title(result, "matrix") == f"No control fails in account {ACCOUNT}"
+    assert title(result, "matrix") == f"No judged control fails in account {ACCOUNT}"
     assert "Not counted: 2 waived checks." in " ".join(texts(matrix.draw(result)))
     assert title(result, "accounts") == "1 of 1 account has a failure"
     assert [(bar.get_width(), bar.get_hatch() is not None) for bar in bars(accounts.draw(result), 0)] == [
