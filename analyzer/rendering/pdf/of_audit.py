@@ -286,7 +286,7 @@ def _accounts(summary: Summary) -> Part | None:
     texts = [f"{counted(hidden_count, 'further account')} with fewer failures."] if hidden_count else []
     titles = ("account", *(heads[name] for name in names))
     widths = (8, *(5 if name == "waived" else 3 for name in names))
-    return Part("Accounts with the most failures", titles, rows, widths, texts)
+    return Part("Accounts with the most failures", titles, rows, widths, texts, small=True)
 
 
 def _waivers(summary: Summary) -> Part | None:

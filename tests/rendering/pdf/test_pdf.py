@@ -60,9 +60,10 @@ def test_the_pdf_has_a_title_a_language_tags_and_few_pages(
 
 @pytest.mark.parametrize("lists", [[], ["--leavers", "leavers.csv"]], ids=["", "leavers"])
 def test_the_pdf_of_the_sample_reports_has_three_pages(lists: list[str], tmp_path: Path) -> None:
-    samples = Path(__file__).parents[3] / "sample_reports"
+    # The length depends on the paths of the reports, so they are given as in the README.
+    (tmp_path / "sample_reports").symlink_to(Path(__file__).parents[3] / "sample_reports")
     write(tmp_path / "leavers.csv", "email,last_day\nann@example.com,2026-10-01\nvendor-access,2026-10-01\n")
-    run("audit", str(samples), "--exit-zero", "--format", "pdf", "-o", "out", *lists, cwd=tmp_path)
+    run("audit", "sample_reports", "--exit-zero", "--format", "pdf", "-o", "out", *lists, cwd=tmp_path)
     assert len(PdfReader(tmp_path / "out/summary.pdf").pages) == 3
 
 
