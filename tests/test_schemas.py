@@ -267,6 +267,8 @@ OPTIONAL: Final = {
         *("by_requirement", "trend", "coverage", "leavers", "people"),
         *("trend/captured_at", "trend/earlier_captured_at", "by_account/*/name", "by_account/*/owner"),
     ),
+    "compare": ("captured", "not_judged"),
+    "history": ("not_judged",),
     "rendered": ("outputs/*/settings", "outputs/*/versions"),
     "sample": ("strata/*/kind",),
     "verify": ("checked/table", "checked/rendering"),

@@ -286,7 +286,12 @@ def _other_controls(audit: Summary, shown: list[int], hidden: list[int]) -> list
 
 
 def _notes_on_limits(run: Run[Summary], shown: list[int], share: _Share) -> list[str]:
-    """Return the note on limits that credreport chose, for controls in the table or in the list of grave findings."""
+    """Return the note on limits that credreport chose, for controls in the table or in the list of grave findings.
+
+    The tightest layout has no room for it.
+    """
+    if not share.with_extras and not share.in_full:
+        return []
     listed = set(_grave_controls(run, share.grave))
     checks = enumerate(run.summary.checklist.checks)
     limits = own_limits(check for number, check in checks if number in shown or check.control.id in listed)

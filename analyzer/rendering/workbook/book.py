@@ -60,7 +60,10 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     names = registry.tables_needed(evidence.kind, ["excel"])
     shown = [name for name in tracking.tables if name in names]
     method = [*tracking.method, digest_in_words(str(evidence.manifest["digest"]))]
-    for_readers = {"measures": evidence.history.measures_shown} if evidence.kind == "history" else {}
+    for_readers = {}
+    if evidence.kind == "history":
+        evidence.table("measures")  # it has to be there, as the tables of all other sheets
+        for_readers["measures"] = evidence.history.measures_shown
     return write_tables(tracking.title, tracking.lines, method, evidence, shown, folder, for_readers=for_readers)
 
 
