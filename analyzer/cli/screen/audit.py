@@ -290,7 +290,7 @@ def _notes_on_limits(run: Run[Summary], shown: list[int], share: _Share) -> list
 
     The tightest layout has no room for it.
     """
-    if not share.with_extras and not share.in_full:
+    if not share.with_extras and share.controls == 1:
         return []
     listed = set(_grave_controls(run, share.grave))
     checks = enumerate(run.summary.checklist.checks)
