@@ -386,15 +386,19 @@ def not_in_sums(summary: Summary) -> list[str]:
     return not_added(summary.checklist, failing, "{:,} failing".format)
 
 
-def own_limits(checks: Iterable[Check]) -> str:
-    """Return a line on the limits that credreport chose because CIS gives none; empty if there are none."""
+def own_limits(checks: Iterable[Check], *, with_reason: bool = True) -> str:
+    """Return a line on the limits that credreport chose because CIS gives none; empty if there are none.
+
+    Without `with_reason`, the line is shorter.
+    """
     own = [
         f"{check.parameters[name]} {parameter.meaning.partition(';')[0]} in {check.control.id}"
         for check in checks
         for name, parameter in check.control.parameters.items()
         if isinstance(parameter, Parameter) and parameter.is_own and name not in check.set_by
     ]
-    return f"{'; '.join(own)}: chosen by credreport, because CIS gives no number." if own else ""
+    reason = ", because CIS gives no number" if with_reason else ""
+    return f"{'; '.join(own)}: chosen by credreport{reason}." if own else ""
 
 
 def scope(summary: Summary) -> str:

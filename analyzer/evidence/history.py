@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
 from analyzer.controls.vocabulary import counted
@@ -133,15 +134,14 @@ class History(WithIssues):
         tables = {name: to_arrow(getattr(self, name), schema) for name, schema in schemas.items()}
         return {"measures": pa.Table.from_pylist(self.measures, MEASURES), **tables}
 
-    @property
-    def measures_shown(self) -> pa.Table:
-        """The table of measures for readers: nulls instead of the counts of checks that judged nothing."""
-        counts = {field.name for field in MEASURES if pa.types.is_integer(field.type)}
-        rows = [
-            {name: value if name not in counts or self.is_judged(row) else None for name, value in row.items()}
-            for row in self.measures
-        ]
-        return pa.Table.from_pylist(rows, MEASURES)
+    def measures_for_readers(self, measures: pa.Table) -> pa.Table:
+        """Return rows of the table of measures with nulls instead of the counts of checks that judged nothing."""
+        is_judged = pa.array(map(self.is_judged, measures.to_pylist()), pa.bool_())
+        for position, column in enumerate(measures.schema):
+            if pa.types.is_integer(column.type):
+                counts = pc.if_else(is_judged, measures.column(position), pa.scalar(None, column.type))
+                measures = measures.set_column(position, column, counts)
+        return measures
 
     title: ClassVar[str] = "History of failures"
 

@@ -14,6 +14,7 @@ from analyzer.controls.checklist import make_checklist
 from analyzer.controls.naming import is_number
 from analyzer.controls.vocabulary import Reason, Status, counted
 from analyzer.errors import UsageError, checked_choice, did_you_mean, first_few
+from analyzer.evidence.checks import is_open
 from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 from analyzer.evidence.due import comes_due, require_one_snapshot
 from analyzer.evidence.plain import json_rows
@@ -226,8 +227,7 @@ def _of_statuses(batch: pa.Table, statuses: Sequence[str]) -> Flags:
     is_manual = has_text(batch["reason"], [MANUAL])
     matches = has_text(batch["status"], [status for status in statuses if status not in {MANUAL, OPEN}]) & ~is_manual
     if OPEN in statuses:
-        is_waived = np.asarray(batch["waiver"].is_valid(), bool)
-        matches |= has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED)) & ~is_manual & ~is_waived
+        matches |= is_open(batch)
     return matches | is_manual if MANUAL in statuses else matches
 
 

@@ -11,6 +11,7 @@ from analyzer.evidence.counted import UNKNOWN_ACCOUNT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     import pyarrow as pa
 
     from analyzer.evidence.summary import Summary
@@ -89,19 +90,30 @@ def waived_now(summary: Summary, ids: Sequence[str]) -> str:
     `ids` are the controls that are counted. The trend counts at capture times, waivers apply at the reference date. If
     the two do not have the same failures, no number is known.
     """
-    table, checks = summary.trend, summary.checklist.checks
-    if table is None or not summary.totals["waived"]:
+    if summary.trend is None or not summary.totals["waived"]:
         return ""
-    accounts = table["account_id"].unique().to_pylist()
-    first = {check.control.id: at for at, check in reversed([*enumerate(checks)])}
-    failures, not_waived = (
-        int(matrix[Status.FAIL].iloc[[first[control] for control in ids]].reindex(columns=accounts).sum().sum())
-        for matrix in (summary.matrix, summary.open_matrix)
-    )
+    failures = failures_in_findings(summary, ids)
+    not_waived = _failures(summary, summary.open_matrix[Status.FAIL], ids)
     if failures == not_waived:
         return ""
     is_same = failures == _sums(summary, ids)["open"]
     return f" ({failures - not_waived:,} of them waived)" if is_same else " (waived ones included)"
+
+
+def failures_in_findings(summary: Summary, ids: Sequence[str]) -> int:
+    """Return how many failures of these controls the findings have in the accounts of the trend.
+
+    As in the trend, the first check of each control counts. The number can differ from that of the trend, which counts
+    at capture times.
+    """
+    return _failures(summary, summary.matrix[Status.FAIL], ids)
+
+
+def _failures(summary: Summary, matrix: pd.DataFrame, ids: Sequence[str]) -> int:
+    """Return the sum of `matrix` (counts by check and account) over these controls and the accounts of the trend."""
+    first = {check.control.id: at for at, check in reversed([*enumerate(summary.checklist.checks)])}
+    accounts = [] if summary.trend is None else summary.trend["account_id"].unique().to_pylist()
+    return int(matrix.iloc[[first[control] for control in ids]].reindex(columns=accounts).sum().sum())
 
 
 def days_of(trend_table: pa.Table, column: str) -> tuple[int, str]:

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.controls.control import Severity
-from analyzer.controls.vocabulary import Outcome, Reason, Status
+from analyzer.controls.vocabulary import Outcome
+from analyzer.evidence.checks import is_open
 from analyzer.judging.staleness import is_old
 from analyzer.reading.columns import codes_and_texts, has_text, micros_of
 from analyzer.reading.issues import CODES
@@ -135,11 +136,9 @@ def notable(
     needs = ("control", "requirement", "status", "severity", "waiver", "reason")
     checks = checklist.positions
 
-    def is_open(batch: pa.Table) -> Flags:
-        not_waived: Flags = np.asarray(batch["waiver"].is_null(), bool)
-        # Every account has the same manual checks. Outputs list them once, below the controls.
-        is_manual = has_text(batch["reason"], (Reason.MANUAL,))
-        open_rows = not_waived & has_text(batch["status"], (Status.FAIL, Status.NOT_CHECKED)) & ~is_manual
+    def is_open_once(batch: pa.Table) -> Flags:
+        # Every account has the same manual checks, which are not open. Outputs list them once, below the controls.
+        open_rows = is_open(batch)
         if not checklist.repeated:
             return open_rows
         return open_rows & ~np.isin(positions_of(batch, checks), checklist.repeated)
@@ -150,11 +149,11 @@ def notable(
         return has_text(batch["control"], (checklist.unused.control.id,))
 
     def is_grave(batch: pa.Table) -> Flags:
-        return is_open(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH))
+        return is_open_once(batch) & has_text(batch["severity"], (Severity.CRITICAL, Severity.HIGH))
 
     order = worst_first(checklist)
     groups = {
-        UNUSED: (order, Choice(needs, lambda batch: is_open(batch) & is_main(batch))),
+        UNUSED: (order, Choice(needs, lambda batch: is_open_once(batch) & is_main(batch))),
         **({GRAVE: (order, Choice(needs, is_grave))} if checklist.unused else {}),
         **({DUE: due} if due else {}),
     }

@@ -294,9 +294,8 @@ def _notes_on_limits(run: Run[Summary], shown: list[int], share: _Share) -> list
         return []
     listed = set(_grave_controls(run, share.grave))
     checks = enumerate(run.summary.checklist.checks)
-    limits = own_limits(check for number, check in checks if number in shown or check.control.id in listed)
-    if not share.in_full:  # the reason for the choice has no room
-        limits = f"{head}." if (head := limits.partition(", because")[0].rstrip(".")) else ""
+    named = (check for number, check in checks if number in shown or check.control.id in listed)
+    limits = own_limits(named, with_reason=share.in_full)
     return [limits] if limits else []
 
 
@@ -365,7 +364,8 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
         failing = run.summary.open_by_check[checklist.unused_position][Status.FAIL]
         title = f"Unused{' or not checked' if count > failing else ''}, worst first"
     by_control = several and checklist.unused is None
-    options = f"--control {_name_of_main(checklist)} {_OPEN}" if several and checklist.unused else _OPEN
+    main = checklist.unused
+    options = f"--control {_control_option(main, checklist)} {_OPEN}" if several and main else _OPEN
     has_commands = share.with_extras and _has_findings(run)
     whole = show_command(run, options) if has_commands else ""
     (show_findings if verbose else show_in_lines)(
@@ -378,10 +378,8 @@ def _show_worst(console: Console, run: Run[Summary], share: _Share, *, verbose: 
         show_by_user(console, "Critical and high", grave, most, verbose=verbose, by_capture=by_capture, whole=whole)
 
 
-def _name_of_main(checklist: Checklist) -> str:
-    """Return the id of the main control, or its number if it has another, less strict check."""
-    if (check := checklist.unused) is None:
-        raise ValueError("the checklist has no main control")
+def _control_option(check: Check, checklist: Checklist) -> str:
+    """Return the value of --control that chooses a check: the id of its control, or its number if it has several."""
     return check.requirement if checklist.has_several_of(check) and check.requirement else check.control.id
 
 

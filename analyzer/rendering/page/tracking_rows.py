@@ -80,7 +80,7 @@ def rows_of(evidence: EvidenceSet, name: str, most: int) -> pa.Table:
     else:
         rows = evidence.rows_at(name, np.arange(min(evidence.rows(name), most)))
     if name == "measures":
-        rows = _measures(evidence.history.measures_shown)
+        rows = _measures(evidence.history.measures_for_readers(rows))
     for column in rows.column_names:
         position = rows.column_names.index(column)
         if column in _IN_WORDS:

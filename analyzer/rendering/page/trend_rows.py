@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from analyzer.controls.vocabulary import Status
 from analyzer.evidence.opening import NOT_JUDGED, TREND_COLUMNS, controls_without_trend
 from analyzer.evidence.schema import TEXT
-from analyzer.evidence.trend import scope_of_trend
+from analyzer.evidence.trend import failures_in_findings, scope_of_trend
 from analyzer.rendering.page.content import HREF, PageTable, link
 from analyzer.rendering.page.grid import number_of
 
@@ -71,11 +70,9 @@ def _failures_of(summary: Summary, control: str, count: int) -> str | None:
     """
     if summary.trend is None or not count:
         return None
-    accounts = [account for account in summary.trend["account_id"].unique().to_pylist() if account is not None]
-    checks = summary.checklist.checks
-    position = next(position for position, check in enumerate(checks) if check.control.id == control)
-    failures = summary.matrix[Status.FAIL].iloc[position]
-    if int(failures.reindex(accounts, fill_value=0).sum()) != count:
+    if failures_in_findings(summary, [control]) != count:
         return None
+    accounts = [account for account in summary.trend["account_id"].unique().to_pylist() if account is not None]
     chosen = {"account_id": accounts} if len(accounts) < len(summary.accounts) else {}
-    return link("findings", control=control, **number_of(summary, checks[position]), status="fail", **chosen)
+    check = next(check for check in summary.checklist.checks if check.control.id == control)
+    return link("findings", control=control, **number_of(summary, check), status="fail", **chosen)

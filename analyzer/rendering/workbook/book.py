@@ -62,8 +62,7 @@ def render(evidence: EvidenceSet, folder: Path, options: Options) -> list[Path]:
     method = [*tracking.method, digest_in_words(str(evidence.manifest["digest"]))]
     for_readers = {}
     if evidence.kind == "history":
-        evidence.table("measures")  # it has to be there, as the tables of all other sheets
-        for_readers["measures"] = evidence.history.measures_shown
+        for_readers["measures"] = evidence.history.measures_for_readers(evidence.table("measures"))
     return write_tables(tracking.title, tracking.lines, method, evidence, shown, folder, for_readers=for_readers)
 
 
